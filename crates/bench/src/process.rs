@@ -1,0 +1,166 @@
+//! Processes of a run, and what the kernel says about them.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::BenchError;
+
+/// How to start this program again, as another part of the run.
+#[derive(Clone, Debug)]
+pub struct SelfExec {
+    /// The executable.
+    pub program: PathBuf,
+    /// What stands before `part` on its command line.
+    pub prefix: Vec<String>,
+}
+
+/// A process that ends with this value.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    /// Closing it ends those processes that are ours.
+    input: Option<ChildStdin>,
+    output: Option<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    pub(crate) fn part(exec: &SelfExec, words: &[&str]) -> Result<Self, BenchError> {
+        let mut command = Command::new(&exec.program);
+        command.args(&exec.prefix).arg("part").args(words);
+        Self::start(words.first().copied().unwrap_or("part"), command)
+    }
+
+    pub(crate) fn start(name: &str, mut command: Command) -> Result<Self, BenchError> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .map_err(BenchError::io("start a process of the run"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            input: child.stdin.take(),
+            output: child.stdout.take().map(BufReader::new),
+            child,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn tell(&mut self, what: &impl Serialize) -> Result<(), BenchError> {
+        let mut line = serde_json::to_vec(what).map_err(BenchError::Line)?;
+        line.push(b'\n');
+        let input = self.input.as_mut();
+        let told = input.is_some_and(|input| input.write_all(&line).is_ok());
+        told.then_some(()).ok_or_else(|| self.ended())
+    }
+
+    pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Result<T, BenchError> {
+        let mut line = String::new();
+        let output = self.output.as_mut();
+        let heard = output.is_some_and(|output| output.read_line(&mut line).is_ok_and(|n| n > 0));
+        if !heard {
+            return Err(self.ended());
+        }
+        serde_json::from_str(&line).map_err(BenchError::Line)
+    }
+
+    fn ended(&self) -> BenchError {
+        BenchError::Ended(self.name.clone())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // Brokers of others do not read their standard input.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// CPU time that a process has used, in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CpuTime {
+    /// Of each thread that there is.
+    threads_ns: BTreeMap<OsString, u64>,
+}
+
+impl CpuTime {
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let mut threads_ns = BTreeMap::new();
+        for task in tasks.flatten() {
+            let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else {
+                let whole = cpu_ns_by_ticks(pid)?;
+                threads_ns = BTreeMap::from([(OsString::new(), whole)]);
+                break;
+            };
+            let ran = text.split_whitespace().next()?.parse().ok()?;
+            threads_ns.insert(task.file_name(), ran);
+        }
+        Some(Self { threads_ns })
+    }
+
+    /// What was used since `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let used = self.threads_ns.iter().map(|(thread, ns)| {
+            let before = before.threads_ns.get(thread).copied().unwrap_or(0);
+            (thread.clone(), ns.saturating_sub(before))
+        });
+        Self {
+            threads_ns: used.collect(),
+        }
+    }
+
+    pub(crate) fn total_ns(&self) -> u64 {
+        self.threads_ns.values().sum()
+    }
+
+    pub(crate) fn busiest_ns(&self) -> u64 {
+        self.threads_ns.values().copied().max().unwrap_or(0)
+    }
+}
+
+/// The same from `stat`, in steps of 10 ms, on kernels without `schedstat`.
+fn cpu_ns_by_ticks(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold spaces; user and system time are the 12th and 13th after.
+    let (_, after) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    let per_second = rustix::param::clock_ticks_per_second();
+    let ticks = ticks(11)?.saturating_add(ticks(12)?);
+    Some(ticks.saturating_mul(1_000_000_000) / per_second.max(1))
+}
+
+/// Resident memory of a process, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tells_of_this_process() {
+        let pid = std::process::id();
+        assert!(resident_bytes(pid).unwrap() > 100_000);
+        assert!(CpuTime::of(pid).unwrap().total_ns() > 0);
+        assert!(cpu_ns_by_ticks(pid).is_some());
+        assert_eq!(CpuTime::of(u32::MAX), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! The segments there are, and what of them is in use.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+
+use super::{Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty};
+use crate::{CacheResult, Disk, SegmentFile, SegmentId};
+
+/// Shared by the log and its threads.
+pub(super) struct Segments {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) tail: Mutex<Tail>,
+    pub(super) files: Cache<SegmentId, Arc<dyn SegmentFile>>,
+    pub(super) unsynced: Unsynced,
+}
+
+/// Where the next block comes from.
+pub(super) struct Tail {
+    pub(super) segment: SegmentId,
+    /// Blocks given out of it; all of them while there is no segment yet.
+    pub(super) given: u64,
+    /// Blocks given out and not freed, by segment. Segments of earlier runs are not counted:
+    /// the file system knows what they take.
+    pub(super) live: BTreeMap<SegmentId, u64>,
+}
+
+impl Segments {
+    pub(super) fn file(&self, id: SegmentId) -> CacheResult<Arc<dyn SegmentFile>> {
+        let open = || self.disk.open(id).map_err(failed("open", id));
+        self.files.get_or_insert_with(&id, open)
+    }
+
+    /// Gives blocks back to the disk: those of a segment that is empty now with the segment,
+    /// others as holes, as few as there can be.
+    pub(super) fn give_back(&self, mut runs: Vec<Run>) {
+        runs.sort_unstable();
+        for of_segment in runs.chunk_by(|one, next| one.segment() == next.segment()) {
+            let Some(id) = of_segment.first().map(|run| run.segment()) else {
+                continue;
+            };
+            let freed = of_segment.iter().map(|run| u64::from(run.count)).sum();
+            if self.uncount(id, freed) {
+                self.remove(id);
+                continue;
+            }
+            if let Err(e) = self.punch(id, of_segment) {
+                tracing::warn!(error = %e, "room on the cache disk is not given back");
+            }
+        }
+    }
+
+    fn punch(&self, id: SegmentId, runs: &[Run]) -> CacheResult<()> {
+        let file = self.file(id)?;
+        let is_next = |one: &Run, next: &Run| one.first + u64::from(one.count) == next.first;
+        for hole in runs.chunk_by(is_next) {
+            let len = hole.iter().map(|run| run.len_bytes()).sum();
+            let at = hole.first().map_or(0, |run| run.offset());
+            file.free(at, len).map_err(failed("free blocks of", id))?;
+        }
+        self.remove_if_empty(id, &*file);
+        Ok(())
+    }
+
+    /// Counts freed blocks; whether the segment is known to have no others.
+    fn uncount(&self, id: SegmentId, freed: u64) -> bool {
+        let mut tail = self.tail.lock();
+        let is_tail = tail.is_at(id);
+        match tail.live.get_mut(&id) {
+            Some(live) => {
+                *live = live.saturating_sub(freed);
+                *live == 0 && !is_tail
+            }
+            None => false,
+        }
+    }
+
+    /// Removes a segment of an earlier run that has nothing in it any more.
+    pub(super) fn remove_if_empty(&self, id: SegmentId, file: &dyn SegmentFile) {
+        let is_of_this_run = {
+            let tail = self.tail.lock();
+            tail.is_at(id) || tail.live.contains_key(&id)
+        };
+        if !is_of_this_run && is_empty(file).unwrap_or(false) {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&self, id: SegmentId) {
+        self.tail.lock().live.remove(&id);
+        self.files.remove(&id);
+        self.unsynced.lock().remove(&id);
+        if let Err(e) = self.disk.remove(id) {
+            tracing::warn!(error = %e, segment = id.0, "cannot remove an empty data segment");
+        }
+    }
+}
+
+impl Tail {
+    /// Whether blocks are still given out of a segment.
+    fn is_at(&self, id: SegmentId) -> bool {
+        self.segment == id && self.given < SEGMENT_BLOCKS
+    }
+}

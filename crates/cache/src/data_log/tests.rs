@@ -1,0 +1,93 @@
+//! The data log on a real directory and on the model.
+
+use super::*;
+use crate::{Committer, DirDisk, MemDisk};
+
+fn block(fill: u8) -> Vec<u8> {
+    vec![fill; BLOCK_LEN_MEM]
+}
+
+fn read(log: &DataLog, run: Run) -> CacheResult<Vec<u8>> {
+    let mut bytes = vec![0; run.count as usize * BLOCK_LEN_MEM];
+    log.read(run, &mut bytes).map(|()| bytes)
+}
+
+#[tokio::test]
+async fn synced_blocks_are_there_after_a_restart_and_new_ones_go_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || DataLog::open(Arc::new(DirDisk::open(dir.path()).unwrap())).unwrap();
+    let log = open();
+    let first = log.allocate(1).unwrap()[0];
+    log.write(first, &block(7)).unwrap();
+    log.sync().await.unwrap();
+    drop(log);
+    let log = open();
+    let second = log.allocate(1).unwrap()[0];
+    assert_ne!(first.segment(), second.segment());
+    log.write(second, &block(8)).unwrap();
+    assert_eq!(read(&log, first).unwrap(), block(7));
+    assert_eq!(read(&log, second).unwrap(), block(8));
+}
+
+#[tokio::test]
+async fn an_empty_segment_is_removed() {
+    let disk = Arc::new(MemDisk::new(1 << 40));
+    let log = DataLog::open_with(Arc::clone(&disk) as _, Committer::Waiter(0)).unwrap();
+    let rest = u32::try_from(SEGMENT_BLOCKS - TABLE_BLOCKS).unwrap();
+    let first = log.allocate(rest).unwrap();
+    let next = log.allocate(1).unwrap();
+    assert_eq!(disk.segments().unwrap().len(), 2);
+    first.into_iter().for_each(|run| log.free(run));
+    assert_eq!(disk.segments().unwrap(), [next[0].segment()]);
+    assert_eq!(log.used_bytes(), BLOCK_LEN);
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_not_given_out() {
+    let disk = Arc::new(MemDisk::new(1 << 40));
+    let log = DataLog::open(Arc::clone(&disk) as Arc<dyn Disk>).unwrap();
+    let runs = log.allocate(2).unwrap();
+    log.write(runs[0], &[block(1), block(2)].concat()).unwrap();
+    disk.flip_bit(runs[0].segment(), runs[0].offset() + BLOCK_LEN + 5);
+    assert_eq!(
+        read(&log, runs[0]).unwrap_err().kind(),
+        CacheErrorKind::Corrupt
+    );
+    let intact = Run {
+        count: 1,
+        ..runs[0]
+    };
+    assert_eq!(read(&log, intact).unwrap(), block(1));
+}
+
+#[tokio::test]
+async fn what_earlier_runs_left_behind_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || DataLog::open(Arc::new(DirDisk::open(dir.path()).unwrap())).unwrap();
+    let log = open();
+    let run = log.allocate(10).unwrap()[0];
+    log.write(run, &block(7).repeat(10)).unwrap();
+    log.sync().await.unwrap();
+    drop(log);
+    let log = open();
+    let before = log.used_bytes();
+    let kept = Run {
+        first: run.first + 3,
+        count: 2,
+    };
+    let mut live = LiveBlocks::default();
+    live.insert(kept);
+    assert_eq!(log.earlier_segments().unwrap(), [run.segment()]);
+    log.free_all_but(run.segment(), &live).unwrap();
+    assert_eq!(read(&log, kept).unwrap(), block(7).repeat(2));
+    assert_eq!(before - log.used_bytes(), 8 * BLOCK_LEN);
+    log.free_all_but(run.segment(), &LiveBlocks::default())
+        .unwrap();
+    assert!(
+        DirDisk::open(dir.path())
+            .unwrap()
+            .segments()
+            .unwrap()
+            .is_empty()
+    );
+}

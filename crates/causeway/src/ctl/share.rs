@@ -1,0 +1,343 @@
+//! `ctl share`.
+
+use clap::Subcommand;
+use model::{Method, ShareName};
+use reqwest::Method as HttpMethod;
+use serde_json::{Value, json};
+
+use super::{
+    Context, CtlError,
+    ask::{ConfirmArgs, Go},
+    command::{Issue, WaitArgs, issue},
+    gateway::find,
+    settings::{SecretRule, SettingsArgs},
+    share_cache::{self, CacheVerb},
+    table::{self, Column, Format, column},
+    units,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ShareVerb {
+    /// Shares of a gateway
+    List {
+        /// Name or id
+        gateway: String,
+    },
+    /// One share
+    Show {
+        #[command(flatten)]
+        share: ShareArgs,
+    },
+    /// Make a share: checks it first, then has the gateway serve it
+    Create {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+        /// Only check
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Check the settings of a share without making it
+    Check {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+    },
+    /// Change settings of a share; what is not given stays
+    Edit {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+        /// Only check
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stop serving a share; its objects stay in the bucket
+    Delete {
+        #[command(flatten)]
+        share: ShareArgs,
+        /// Even if it has data that is not in the bucket yet
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
+    /// Look now for changes made in the bucket by others
+    Sync {
+        #[command(flatten)]
+        share: ShareArgs,
+        /// Only below this path
+        #[arg(long, value_name = "PATH")]
+        path: Option<String>,
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    #[command(flatten)]
+    Cache(CacheVerb),
+    /// Stop serving a share and serve it again
+    Restart {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+}
+
+/// Which share.
+#[derive(clap::Args, Debug)]
+pub(super) struct ShareArgs {
+    /// Name or id of its gateway
+    gateway: String,
+    /// Name of the share
+    pub(super) share: ShareName,
+}
+
+const LIST: &[Column] = &[
+    column("NAME", "/settings/name", Format::Text),
+    column("STATE", "/status/state", Format::Text),
+    column("IN SYNC", "/in_sync", Format::YesNo),
+    column("BUCKET", "/settings/bucket/bucket", Format::Text),
+    column("PREFIX", "/settings/bucket/prefix", Format::Text),
+    column("FILES", "/status/inodes", Format::Text),
+    column("UNPROTECTED", "/status/dirty_bytes", Format::Bytes),
+    column("OLDEST", "/status/oldest_dirty_age_ms", Format::Duration),
+    column("ERROR", "/error/message", Format::Text),
+];
+
+const CARD: &[Column] = &[
+    column("name", "/settings/name", Format::Text),
+    column("state", "/status/state", Format::Text),
+    column("reason", "/status/reason", Format::Text),
+    column("in sync", "/in_sync", Format::YesNo),
+    column("error", "/error/message", Format::Text),
+    column("mount command", "/mount_command", Format::Text),
+    column("endpoint", "/settings/bucket/endpoint", Format::Text),
+    column("bucket", "/settings/bucket/bucket", Format::Text),
+    column("prefix", "/settings/bucket/prefix", Format::Text),
+    column("access", "/settings/access", Format::Text),
+    column("squash", "/settings/squash", Format::Text),
+    column("files and directories", "/status/inodes", Format::Text),
+    column("unprotected", "/status/dirty_bytes", Format::Bytes),
+    column(
+        "oldest unprotected",
+        "/status/oldest_dirty_age_ms",
+        Format::Duration,
+    ),
+    column("upload queue", "/status/upload_queue", Format::Text),
+    column("uploads failing", "/status/uploads_failing", Format::Text),
+    column(
+        "last upload error",
+        "/status/last_upload_error",
+        Format::Text,
+    ),
+    column("cache used", "/status/cache_used_bytes", Format::Bytes),
+    column("cache", "/status/cache_bytes_max", Format::Bytes),
+    column("full in", "/status/cache/full_in_ms", Format::Duration),
+    column("pins", "/status/cache/pins", Format::Text),
+    column("lost bytes in", "/status/cache/lost", Format::Text),
+    column("jobs", "/status/cache/jobs", Format::Text),
+    column("as of", "/status_at", Format::Ago),
+];
+
+const CHECKS: &[Column] = &[
+    column("CHECK", "/name", Format::Text),
+    column("OK", "/ok", Format::YesNo),
+    column("SAYS", "/message", Format::Text),
+];
+
+pub(super) async fn run(context: &Context<'_>, verb: ShareVerb) -> Result<(), CtlError> {
+    match verb {
+        ShareVerb::List { gateway } => list(context, &gateway).await,
+        ShareVerb::Show { share } => show(context, &share).await,
+        ShareVerb::Create {
+            share,
+            settings,
+            dry_run,
+        } => create(context, &share, &settings, dry_run).await,
+        ShareVerb::Check { share, settings } => create(context, &share, &settings, true).await,
+        ShareVerb::Edit {
+            share,
+            settings,
+            dry_run,
+        } => edit(context, &share, &settings, dry_run).await,
+        ShareVerb::Delete {
+            share,
+            force,
+            confirm,
+        } => delete(context, &share, force, confirm).await,
+        ShareVerb::Sync { share, path, wait } => {
+            let mut params = json!({"share": share.share});
+            if let (Some(params), Some(path)) = (params.as_object_mut(), path) {
+                params.insert("path".to_owned(), path.into());
+            }
+            act(context, &share, Method::ShareSync, params, wait).await
+        }
+        ShareVerb::Cache(verb) => share_cache::run(context, verb).await,
+        ShareVerb::Restart { share, wait } => {
+            let params = json!({"share": share.share});
+            act(context, &share, Method::RestartShare, params, wait).await
+        }
+    }
+}
+
+async fn list(context: &Context<'_>, gateway: &str) -> Result<(), CtlError> {
+    let id = find(context, gateway).await?;
+    let answer = context.api.get(&["gateways", &id, "shares"], &[]).await?;
+    let now = context.clock.wall();
+    context
+        .output
+        .show(&answer, || table::list(LIST, &answer, now))
+}
+
+async fn show(context: &Context<'_>, share: &ShareArgs) -> Result<(), CtlError> {
+    let id = find(context, &share.gateway).await?;
+    let answer = context.api.get(&share.path(&id), &[]).await?;
+    let now = context.clock.wall();
+    context
+        .output
+        .show(&answer, || table::card(CARD, &answer, now))
+}
+
+async fn create(
+    context: &Context<'_>,
+    share: &ShareArgs,
+    settings: &SettingsArgs,
+    dry_run: bool,
+) -> Result<(), CtlError> {
+    let mut body = json!({"name": share.share});
+    settings.apply(&mut body, SecretRule::Needed, context.environment)?;
+    let id = find(context, &share.gateway).await?;
+    check(context, &id, &[], &body, dry_run).await?;
+    if dry_run {
+        return Ok(());
+    }
+    let answer = context
+        .api
+        .post(&["gateways", &id, "shares"], &body)
+        .await?;
+    context.output.show(&answer, || made("Made", &answer))
+}
+
+async fn edit(
+    context: &Context<'_>,
+    share: &ShareArgs,
+    settings: &SettingsArgs,
+    dry_run: bool,
+) -> Result<(), CtlError> {
+    let id = find(context, &share.gateway).await?;
+    let path = share.path(&id);
+    let stored = context.api.get(&path, &[]).await?;
+    let mut body = stored.get("settings").cloned().unwrap_or_default();
+    settings.apply(&mut body, SecretRule::MayStay, context.environment)?;
+    let replaces = [("replaces", share.share.to_string())];
+    check(context, &id, &replaces, &body, dry_run).await?;
+    if dry_run {
+        return Ok(());
+    }
+    let put = context.api.call(HttpMethod::PUT, &path, &[], Some(&body));
+    let answer = put.await?;
+    context.output.show(&answer, || made("Changed", &answer))
+}
+
+/// Has the console check settings, and shows what it found. Programs see the checks only when
+/// they asked for nothing else: an answer is one JSON document.
+async fn check(
+    context: &Context<'_>,
+    gateway: &str,
+    query: &[(&str, String)],
+    body: &Value,
+    dry_run: bool,
+) -> Result<(), CtlError> {
+    let path = ["gateways", gateway, "shares", "check"];
+    let answer = context
+        .api
+        .call(HttpMethod::POST, &path, query, Some(body))
+        .await?;
+    let checks = answer.get("checks").and_then(Value::as_array);
+    let checks = checks.map_or(&[][..], Vec::as_slice);
+    let bad = |check: &&Value| check.get("ok") == Some(&Value::Bool(false));
+    let failed = checks.iter().filter(bad).count();
+    let shown = || table::table(CHECKS, checks, context.clock.wall());
+    if dry_run || failed > 0 {
+        context.output.show(&answer, shown)?;
+    } else {
+        context.output.note(&shown())?;
+    }
+    match failed {
+        0 => Ok(()),
+        failed => Err(CtlError::Checks { failed }),
+    }
+}
+
+fn made(done: &str, share: &Value) -> String {
+    let text = |pointer| {
+        share
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or("-")
+    };
+    let name = table::plain(text("/settings/name"));
+    let mount = table::plain(text("/mount_command"));
+    format!("{done} share {name}. Clients mount it with:\n\n  {mount}\n")
+}
+
+async fn delete(
+    context: &Context<'_>,
+    share: &ShareArgs,
+    force: bool,
+    confirm: ConfirmArgs,
+) -> Result<(), CtlError> {
+    let id = find(context, &share.gateway).await?;
+    let path = share.path(&id);
+    let stored = context.api.get(&path, &[]).await?;
+    let dirty = stored
+        .pointer("/status/dirty_bytes")
+        .and_then(Value::as_u64);
+    let what = format!(
+        "stop serving share {} of gateway {id}, with {} not yet in its bucket",
+        share.share,
+        units::bytes(dirty.unwrap_or_default())
+    );
+    if confirm.confirm(context.output, &what)? == Go::No {
+        return Ok(());
+    }
+    let query: &[_] = if force {
+        &[("force", "true".to_owned())]
+    } else {
+        &[]
+    };
+    let answer = context.api.delete(&path, query).await?;
+    context
+        .output
+        .show(&answer, || format!("Deleted share {}.\n", share.share))
+}
+
+pub(super) async fn act(
+    context: &Context<'_>,
+    share: &ShareArgs,
+    method: Method,
+    params: Value,
+    wait: WaitArgs,
+) -> Result<(), CtlError> {
+    let gateway = find(context, &share.gateway).await?;
+    issue(
+        context,
+        Issue {
+            gateway,
+            method,
+            params,
+            wait,
+            key: None,
+        },
+    )
+    .await
+}
+
+impl ShareArgs {
+    fn path<'a>(&'a self, gateway: &'a str) -> [&'a str; 4] {
+        ["gateways", gateway, "shares", self.share.as_str()]
+    }
+}

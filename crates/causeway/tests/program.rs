@@ -1,0 +1,11 @@
+//! The program itself: as everything in one process, as separate processes, and refusing.
+
+#[cfg(test)]
+mod program {
+    mod ctl;
+    mod kills;
+    mod refusals;
+    mod separate;
+    mod support;
+    mod up;
+}

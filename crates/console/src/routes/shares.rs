@@ -1,0 +1,245 @@
+//! Shares: the part of a gateway's intent that operators change.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode};
+use database::ShareChange;
+use model::{GatewayId, ShareName, ShareSettings};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::gateways::{Force, gateway_id, refuse_dirty};
+use crate::{
+    api::{List, Share, ShareGone},
+    app::App,
+    audit::Deed,
+    auth::Caller,
+    error::{ApiError, ApiResult},
+    extract::{Json, Path, Query},
+    fleet::{Notice, view},
+    share_checks::{self, Purpose},
+    stream::Item,
+};
+
+/// Whether to stop before anything is changed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRun {
+    /// Run the checks only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Shares of a gateway.
+#[utoipa::path(get, path = "/api/v1/gateways/{id}/shares", tag = "shares",
+    operation_id = "list_shares", params(("id" = String, Path)),
+    responses((status = 200, body = List<Share>)))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> ApiResult<Json<List<Share>>> {
+    Ok(Json(List::whole(app.shares(&gateway_id(&id)?).await?)))
+}
+
+/// One share.
+#[utoipa::path(get, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
+    operation_id = "show_share", params(("id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Share)))]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+) -> ApiResult<Json<Share>> {
+    let (id, name) = (gateway_id(&id)?, share_name(&name)?);
+    Ok(Json(shown(&app, &id, &name).await?))
+}
+
+/// Make a share.
+#[utoipa::path(post, path = "/api/v1/gateways/{id}/shares", tag = "shares",
+    operation_id = "create_share", params(DryRun, ("id" = String, Path)),
+    request_body = ShareSettings, responses((status = 201, body = Share)))]
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(mut settings): Json<ShareSettings>,
+) -> ApiResult<(StatusCode, Json<Share>)> {
+    let id = gateway_id(&id)?;
+    share_checks::tidy(&mut settings);
+    if dry_run {
+        let share = checked(&app, &id, settings, Purpose::Create).await?;
+        return Ok((StatusCode::OK, Json(share)));
+    }
+    let share = put(&app, &caller, id, settings, Purpose::Create).await?;
+    Ok((StatusCode::CREATED, Json(share)))
+}
+
+/// Change a share. An empty secret keeps the one before.
+#[utoipa::path(put, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
+    operation_id = "replace_share",
+    params(DryRun, ("id" = String, Path), ("name" = String, Path)),
+    request_body = ShareSettings, responses((status = 200, body = Share)))]
+pub(super) async fn replace(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((id, name)): Path<(String, String)>,
+    Query(DryRun { dry_run }): Query<DryRun>,
+    Json(mut settings): Json<ShareSettings>,
+) -> ApiResult<Json<Share>> {
+    let (id, name) = (gateway_id(&id)?, share_name(&name)?);
+    if settings.name != name {
+        let message = "a share keeps its name: clients mount it by it";
+        return Err(ApiError::invalid(message));
+    }
+    share_checks::tidy(&mut settings);
+    keep_secret(&app, &id, &mut settings).await?;
+    refuse_move(&app, &id, &settings).await?;
+    let share = if dry_run {
+        checked(&app, &id, settings, Purpose::Replace).await?
+    } else {
+        put(&app, &caller, id, settings, Purpose::Replace).await?
+    };
+    Ok(Json(share))
+}
+
+/// Delete a share; its objects stay in the bucket.
+#[utoipa::path(delete, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
+    operation_id = "delete_share", params(Force, ("id" = String, Path), ("name" = String, Path)),
+    responses((status = 204)))]
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((id, name)): Path<(String, String)>,
+    Query(Force { force }): Query<Force>,
+) -> ApiResult<StatusCode> {
+    let (id, name) = (gateway_id(&id)?, share_name(&name)?);
+    let deed = deed("share.delete", &id, &name, json!({"force": force}));
+    let acting = Arc::clone(&app);
+    let work = async move {
+        acting.database.share(&id, &name).await?;
+        refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
+        let change = ShareChange::Remove(name.clone());
+        let version = acting.database.change_shares(&id, &change).await?;
+        acting.stream.publish(Item::ShareGone(ShareGone {
+            gateway_id: id.as_str().to_owned(),
+            name: name.into(),
+            deleted: true,
+        }));
+        acting.fleet.tell(Notice::IntentChanged(id, version)).await;
+        Ok(())
+    };
+    app.audit.act(&caller, deed, work).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn put(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: GatewayId,
+    settings: ShareSettings,
+    purpose: Purpose,
+) -> ApiResult<Share> {
+    let action = match purpose {
+        Purpose::Create => "share.create",
+        Purpose::Replace => "share.replace",
+    };
+    let details = details(&settings)?;
+    let deed = deed(action, &id, &settings.name, details);
+    let acting = Arc::clone(app);
+    let work = async move {
+        checked(&acting, &id, settings.clone(), purpose).await?;
+        let name = settings.name.clone();
+        let change = match purpose {
+            Purpose::Create => ShareChange::Create(settings),
+            Purpose::Replace => ShareChange::Replace(settings),
+        };
+        let version = acting.database.change_shares(&id, &change).await?;
+        let share = shown(&acting, &id, &name).await?;
+        acting.fleet.tell(Notice::IntentChanged(id, version)).await;
+        Ok(share)
+    };
+    app.audit.act(caller, deed, work).await
+}
+
+/// Runs the checks; the share as it would be.
+async fn checked(
+    app: &App,
+    id: &GatewayId,
+    settings: ShareSettings,
+    purpose: Purpose,
+) -> ApiResult<Share> {
+    let version = app.database.gateway(id).await?.intent_version;
+    let checks = share_checks::run(app, id, &settings, purpose).await?;
+    share_checks::first_failure(&checks)?;
+    Ok(view::share(
+        settings,
+        version + 1,
+        app.view.get(id).as_ref(),
+    ))
+}
+
+async fn shown(app: &App, id: &GatewayId, name: &ShareName) -> ApiResult<Share> {
+    let version = app.database.gateway(id).await?.intent_version;
+    let settings = app.database.share(id, name).await?;
+    Ok(view::share(settings, version, app.view.get(id).as_ref()))
+}
+
+/// Pages do not know the secret; left empty it stays what it was.
+pub(super) async fn keep_secret(
+    app: &App,
+    id: &GatewayId,
+    settings: &mut ShareSettings,
+) -> ApiResult<()> {
+    if settings.bucket.secret_access_key.is_empty() {
+        let stored = app.database.share(id, &settings.name).await?;
+        settings.bucket.secret_access_key = stored.bucket.secret_access_key;
+    }
+    Ok(())
+}
+
+/// What is not yet uploaded belongs to the bucket and prefix it was written for.
+async fn refuse_move(app: &App, id: &GatewayId, settings: &ShareSettings) -> ApiResult<()> {
+    let stored = app.database.share(id, &settings.name).await?.bucket;
+    let place = |b: &model::BucketSettings| {
+        (
+            b.provider,
+            b.endpoint.clone(),
+            b.bucket.clone(),
+            b.prefix.clone(),
+        )
+    };
+    if place(&stored) == place(&settings.bucket) {
+        return Ok(());
+    }
+    let message = "a share keeps its bucket and prefix; make another share for the other place";
+    Err(ApiError::invalid(message))
+}
+
+fn dirty_bytes(app: &App, id: &GatewayId, name: &ShareName) -> u64 {
+    let status = app.view.get(id).and_then(|live| live.status);
+    let shares = status.iter().flat_map(|s| &s.status.shares);
+    shares
+        .filter(|s| s.name == *name)
+        .map(|s| s.dirty_bytes)
+        .sum()
+}
+
+fn share_name(text: &str) -> ApiResult<ShareName> {
+    let parsed = text.parse();
+    parsed.map_err(|e: model::ShareNameError| ApiError::invalid(e.to_string()))
+}
+
+fn deed(action: &'static str, id: &GatewayId, name: &ShareName, details: Value) -> Deed {
+    Deed {
+        action,
+        target: format!("gateway/{id}/share/{name}"),
+        details,
+    }
+}
+
+/// The settings without their secret.
+fn details(settings: &ShareSettings) -> ApiResult<Value> {
+    let open = crate::api::OpenShare::from(settings.clone());
+    serde_json::to_value(open).map_err(|e| ApiError::internal(&e))
+}

@@ -1,0 +1,278 @@
+//! The checks before a share is accepted, in the order in which they should be mended.
+
+use std::str::FromStr as _;
+
+use axum::http::Uri;
+use ipnet::IpNet;
+use model::{BucketSettings, ErrorCode, Failure, GatewayId, ShareSettings};
+
+use crate::{
+    api::{Check, CheckName},
+    app::App,
+    error::{ApiError, ApiResult},
+    limits::{ACCESS_RULES_MAX, CACHE_BYTES_MIN, CACHE_DISK_FREE_MIN, SHARES_MAX},
+};
+
+const KEY_LEN_MAX: usize = 1_024;
+const BUCKET_NAME_LEN_MAX: usize = 63;
+const ACCESS_KEY_LEN_MAX: usize = 256;
+
+/// Whether the share is new or takes the place of the one with its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Create,
+    Replace,
+}
+
+/// Runs all checks. The bucket is not asked while the settings alone are wrong.
+pub(crate) async fn run(
+    app: &App,
+    gateway: &GatewayId,
+    settings: &ShareSettings,
+    purpose: Purpose,
+) -> ApiResult<Vec<Check>> {
+    let mut checks = vec![
+        check(
+            CheckName::Name,
+            "the name is free",
+            name(app, gateway, settings, purpose).await?,
+        ),
+        check(
+            CheckName::Prefix,
+            "bucket and prefix are well formed",
+            well_formed(&settings.bucket),
+        ),
+        check(
+            CheckName::Access,
+            "the access rules can be read",
+            access(settings),
+        ),
+        check(
+            CheckName::Cache,
+            "the cache fits",
+            cache(app, gateway, settings),
+        ),
+        check(
+            CheckName::Overlap,
+            "no other share owns these objects",
+            overlap(app, gateway, settings).await?,
+        ),
+    ];
+    let bucket = if checks.iter().all(|c| c.ok == Some(true)) {
+        check(
+            CheckName::Bucket,
+            "the bucket can be used",
+            app.probe.check(&settings.bucket).await,
+        )
+    } else {
+        Check {
+            name: CheckName::Bucket,
+            ok: None,
+            message: "not tried: first mend the rest".to_owned(),
+            code: None,
+        }
+    };
+    checks.push(bucket);
+    Ok(checks)
+}
+
+/// The first check that is not well, as an error.
+pub(crate) fn first_failure(checks: &[Check]) -> ApiResult<()> {
+    let failed = checks.iter().find(|c| c.ok == Some(false));
+    failed.map_or(Ok(()), |c| {
+        Err(ApiError::new(
+            c.code.unwrap_or(ErrorCode::InvalidArgument),
+            c.message.clone(),
+        ))
+    })
+}
+
+/// Mends what can only be meant in one way: a prefix is a directory.
+pub(crate) fn tidy(settings: &mut ShareSettings) {
+    let prefix = &mut settings.bucket.prefix;
+    if !prefix.is_empty() && !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    let endpoint = settings.bucket.endpoint.trim().trim_end_matches('/');
+    settings.bucket.endpoint = endpoint.to_owned();
+}
+
+fn check(name: CheckName, well: &str, found: Result<(), Failure>) -> Check {
+    match found {
+        Ok(()) => Check {
+            name,
+            ok: Some(true),
+            message: well.to_owned(),
+            code: None,
+        },
+        Err(failure) => Check {
+            name,
+            ok: Some(false),
+            message: failure.message,
+            code: Some(failure.code),
+        },
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Result<(), Failure> {
+    Err(Failure::new(ErrorCode::InvalidArgument, message))
+}
+
+async fn name(
+    app: &App,
+    gateway: &GatewayId,
+    settings: &ShareSettings,
+    purpose: Purpose,
+) -> ApiResult<Result<(), Failure>> {
+    let shares = app.database.shares_of(gateway).await?;
+    let taken = shares.iter().any(|s| s.name == settings.name);
+    let (name, count) = (&settings.name, shares.len());
+    Ok(match purpose {
+        Purpose::Create if taken => Err(Failure::new(
+            ErrorCode::Conflict,
+            format!("this gateway already has a share `{name}`; choose another name"),
+        )),
+        Purpose::Create if count >= SHARES_MAX => Err(Failure::new(
+            ErrorCode::Busy,
+            format!("this gateway already has {count} shares, the most it may have"),
+        )),
+        Purpose::Replace if !taken => Err(Failure::new(
+            ErrorCode::NotFound,
+            format!("this gateway has no share `{name}`"),
+        )),
+        Purpose::Create | Purpose::Replace => Ok(()),
+    })
+}
+
+fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
+    let uri = Uri::from_str(&bucket.endpoint).ok();
+    let scheme = uri.as_ref().and_then(Uri::scheme_str);
+    let has_host = uri
+        .as_ref()
+        .and_then(Uri::host)
+        .is_some_and(|h| !h.is_empty());
+    let bare = uri
+        .as_ref()
+        .is_some_and(|u| u.path() == "/" && u.query().is_none());
+    if !matches!(scheme, Some("http" | "https")) || !has_host || !bare {
+        return invalid(format!(
+            "the endpoint `{}` must read https://host or https://host:port",
+            bucket.endpoint
+        ));
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let name = bucket.bucket.as_bytes();
+    if name.is_empty() || name.len() > BUCKET_NAME_LEN_MAX || !name.iter().all(|b| plain(*b)) {
+        return invalid(format!("`{}` is not the name of a bucket", bucket.bucket));
+    }
+    if bucket.access_key_id.is_empty() || bucket.secret_access_key.is_empty() {
+        return invalid("give the access key id and its secret");
+    }
+    if bucket.access_key_id.len() > ACCESS_KEY_LEN_MAX
+        || bucket.secret_access_key.expose().len() > ACCESS_KEY_LEN_MAX
+    {
+        return invalid(format!("keys have at most {ACCESS_KEY_LEN_MAX} characters"));
+    }
+    prefix(&bucket.prefix)
+}
+
+/// Every part becomes a directory: what cannot be one is refused.
+fn prefix(prefix: &str) -> Result<(), Failure> {
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    let parts = prefix.strip_suffix('/').unwrap_or(prefix).split('/');
+    let is_name = |part: &str| !part.is_empty() && part != "." && part != "..";
+    if prefix.len() > KEY_LEN_MAX / 2
+        || !parts.clone().all(is_name)
+        || prefix.chars().any(char::is_control)
+    {
+        return invalid(format!(
+            "the prefix `{}` must read like `path/to/`, without `.`, `..` or empty parts",
+            prefix.escape_debug()
+        ));
+    }
+    Ok(())
+}
+
+fn access(settings: &ShareSettings) -> Result<(), Failure> {
+    if settings.access.len() > ACCESS_RULES_MAX {
+        return invalid(format!(
+            "at most {ACCESS_RULES_MAX} access rules are possible"
+        ));
+    }
+    for rule in &settings.access {
+        let cidr = rule.cidr.as_str();
+        let readable = IpNet::from_str(cidr).is_ok() || std::net::IpAddr::from_str(cidr).is_ok();
+        if !readable {
+            return invalid(format!(
+                "access rule `{}` must read like 10.0.0.0/8, 2001:db8::/32 or one address",
+                cidr.escape_debug()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is room, as far as the gateway has told.
+fn cache(app: &App, gateway: &GatewayId, settings: &ShareSettings) -> Result<(), Failure> {
+    let wanted = settings.cache_bytes_max;
+    if wanted < CACHE_BYTES_MIN {
+        return invalid(format!(
+            "the cache must have at least {} MiB",
+            CACHE_BYTES_MIN >> 20
+        ));
+    }
+    let Some(status) = app.view.get(gateway).and_then(|live| live.status) else {
+        return Ok(());
+    };
+    let disk = status.status.cache_disk;
+    let served = status.status.shares.iter().any(|s| s.name == settings.name);
+    let full = |message: String| Err(Failure::new(ErrorCode::CacheDiskFull, message));
+    if disk.total_bytes > 0 && wanted > disk.total_bytes {
+        return full(format!(
+            "the cache disk has {} MiB in all; choose a smaller cache",
+            disk.total_bytes >> 20
+        ));
+    }
+    if disk.total_bytes > 0 && disk.free_bytes < CACHE_DISK_FREE_MIN && !served {
+        return full(format!(
+            "the cache disk has only {} MiB left; free some room or use a larger disk",
+            disk.free_bytes >> 20
+        ));
+    }
+    Ok(())
+}
+
+async fn overlap(
+    app: &App,
+    gateway: &GatewayId,
+    settings: &ShareSettings,
+) -> ApiResult<Result<(), Failure>> {
+    let other = app.database.overlapping(gateway, settings).await?;
+    Ok(other.map_or(Ok(()), |other| {
+        Err(Failure::new(
+            ErrorCode::PrefixOverlap,
+            format!(
+                "share `{}` of gateway {} already owns the prefix `{}` of this bucket; choose \
+                 another prefix or delete that share",
+                other.settings.name, other.gateway, other.settings.bucket.prefix
+            ),
+        ))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_path_of_names() {
+        for good in ["", "a/", "a/b c/", "ä/"] {
+            assert!(prefix(good).is_ok(), "{good}");
+        }
+        for bad in ["/", "/a/", "a//b/", "../", "a/./", "a/..", "a\n/"] {
+            assert!(prefix(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The console through its HTTP API, with a bus in memory and gateways driven by the tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod access;
+mod commands;
+mod gateways;
+mod logins;
+mod recovery;
+mod server;
+mod shares;
+mod stream;
+mod support;

@@ -1,0 +1,256 @@
+//! Shares that are wanted: together they are the intent of their gateway.
+//!
+//! The check that no two shares own the same objects is made here, in the transaction that
+//! stores the share, because only there it holds.
+
+use model::{GatewayId, Intent, Secret, ShareName, ShareSettings};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Set,
+    sea_query::{Expr, ExprTrait as _},
+};
+
+use crate::{
+    Database,
+    entity::{gateway, share},
+    error::{DatabaseError, Result},
+    gateways::{no_gateway, parse},
+    numbers::from_column,
+};
+
+/// A share and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedShare {
+    /// The gateway that serves it.
+    pub gateway: GatewayId,
+    /// Its settings, secret included.
+    pub settings: ShareSettings,
+}
+
+/// A change of a gateway's intent.
+#[derive(Clone, Debug)]
+pub enum ShareChange {
+    /// A new share.
+    Create(ShareSettings),
+    /// New settings of the share with this name.
+    Replace(ShareSettings),
+    /// The share is no longer wanted.
+    Remove(ShareName),
+}
+
+fn place(gateway: &str, name: &str) -> String {
+    format!("share/{gateway}/{name}")
+}
+
+/// The same object store written in two ways is one: case and a slash at the end do not count.
+fn canonical_endpoint(endpoint: &str) -> String {
+    let plain = endpoint.trim_end_matches('/').to_ascii_lowercase();
+    let without_port = match plain.split_once("://") {
+        Some(("https", _)) => plain.strip_suffix(":443"),
+        Some(("http", _)) => plain.strip_suffix(":80"),
+        Some(_) | None => None,
+    };
+    without_port.unwrap_or(&plain).to_owned()
+}
+
+fn overlaps(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+impl Database {
+    /// Those of one gateway, by name.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn shares_of(&self, gateway: &GatewayId) -> Result<Vec<ShareSettings>> {
+        let rows = share::Entity::find()
+            .filter(share::Column::GatewayId.eq(gateway.as_str()))
+            .order_by_asc(share::Column::Name)
+            .all(&self.reader)
+            .await?;
+        rows.into_iter().map(|row| self.settings(row)).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// There is no such share.
+    pub async fn share(&self, gateway: &GatewayId, name: &ShareName) -> Result<ShareSettings> {
+        let key = (gateway.as_str().to_owned(), name.as_str().to_owned());
+        let row = share::Entity::find_by_id(key).one(&self.reader).await?;
+        self.settings(row.ok_or_else(|| no_share(gateway, name))?)
+    }
+
+    /// The whole intent of a gateway, as it is sent to it.
+    ///
+    /// # Errors
+    /// There is no such gateway.
+    pub async fn intent(&self, id: &GatewayId) -> Result<Intent> {
+        // In this order: a change in between makes the version too low, and the next report of
+        // the gateway then asks for the document again. The other way round it would be lost.
+        let version = self.gateway(id).await?.intent_version;
+        let shares = self.shares_of(id).await?;
+        Ok(Intent { version, shares })
+    }
+
+    /// The share that owns objects which this one would own too, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn overlapping(
+        &self,
+        gateway: &GatewayId,
+        settings: &ShareSettings,
+    ) -> Result<Option<PlacedShare>> {
+        let row = find_overlapping(&self.reader, gateway, settings).await?;
+        row.map(|row| {
+            Ok(PlacedShare {
+                gateway: parse("the gateway of a share", &row.gateway_id)?,
+                settings: self.settings(row)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Changes the intent of a gateway; its new version comes back.
+    ///
+    /// # Errors
+    /// No such gateway or share, the name is taken, or another share owns the prefix.
+    pub async fn change_shares(&self, gateway: &GatewayId, change: &ShareChange) -> Result<u64> {
+        let tx = self.begin_serializable().await?;
+        match change {
+            ShareChange::Create(settings) => self.insert_share(&tx, gateway, settings).await?,
+            ShareChange::Replace(settings) => {
+                remove_share(&tx, gateway, &settings.name).await?;
+                self.insert_share(&tx, gateway, settings).await?;
+            }
+            ShareChange::Remove(name) => remove_share(&tx, gateway, name).await?,
+        }
+        let version = next_version(&tx, gateway).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+
+    async fn insert_share(
+        &self,
+        tx: &DatabaseTransaction,
+        gateway: &GatewayId,
+        settings: &ShareSettings,
+    ) -> Result<()> {
+        if let Some(other) = find_overlapping(tx, gateway, settings).await? {
+            return Err(DatabaseError::PrefixOverlap {
+                gateway: other.gateway_id,
+                share: other.name,
+                prefix: other.prefix,
+            });
+        }
+        let name = settings.name.as_str();
+        let mut open = settings.clone();
+        let secret = std::mem::take(&mut open.bucket.secret_access_key);
+        let row = share::ActiveModel {
+            gateway_id: Set(gateway.as_str().to_owned()),
+            name: Set(name.to_owned()),
+            endpoint: Set(canonical_endpoint(&settings.bucket.endpoint)),
+            bucket: Set(settings.bucket.bucket.clone()),
+            prefix: Set(settings.bucket.prefix.clone()),
+            settings: Set(serde_json::to_value(&open)
+                .map_err(|e| DatabaseError::corrupt("settings of a share", e))?),
+            sealed_secret: Set(self.seal(&secret, &place(gateway.as_str(), name))?),
+        };
+        share::Entity::insert(row)
+            .exec_without_returning(tx)
+            .await
+            .map_err(|e| DatabaseError::on_insert(e, || format!("share `{name}`")))?;
+        Ok(())
+    }
+
+    fn settings(&self, row: share::Model) -> Result<ShareSettings> {
+        let secret: Secret =
+            self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
+        let mut settings: ShareSettings = serde_json::from_value(row.settings)
+            .map_err(|e| DatabaseError::corrupt("settings of a share", e))?;
+        settings.bucket.secret_access_key = secret;
+        Ok(settings)
+    }
+}
+
+fn no_share(gateway: &GatewayId, name: &ShareName) -> DatabaseError {
+    DatabaseError::NotFound(format!("share `{name}` on gateway {gateway}"))
+}
+
+async fn find_overlapping(
+    connection: &impl ConnectionTrait,
+    gateway: &GatewayId,
+    settings: &ShareSettings,
+) -> Result<Option<share::Model>> {
+    let same_bucket = share::Entity::find()
+        .filter(share::Column::Bucket.eq(settings.bucket.bucket.as_str()))
+        .filter(share::Column::Endpoint.eq(canonical_endpoint(&settings.bucket.endpoint)))
+        .all(connection)
+        .await?;
+    let itself = |row: &share::Model| {
+        row.gateway_id == gateway.as_str() && row.name == settings.name.as_str()
+    };
+    Ok(same_bucket
+        .into_iter()
+        .find(|row| !itself(row) && overlaps(&row.prefix, &settings.bucket.prefix)))
+}
+
+async fn remove_share(
+    tx: &DatabaseTransaction,
+    gateway: &GatewayId,
+    name: &ShareName,
+) -> Result<()> {
+    let key = (gateway.as_str().to_owned(), name.as_str().to_owned());
+    let gone = share::Entity::delete_by_id(key).exec(tx).await?;
+    if gone.rows_affected == 0 {
+        return Err(no_share(gateway, name));
+    }
+    Ok(())
+}
+
+async fn next_version(tx: &DatabaseTransaction, gateway: &GatewayId) -> Result<u64> {
+    let updated = gateway::Entity::update_many()
+        .col_expr(
+            gateway::Column::IntentVersion,
+            Expr::col(gateway::Column::IntentVersion).add(1),
+        )
+        .filter(gateway::Column::Id.eq(gateway.as_str()))
+        .exec(tx)
+        .await?;
+    if updated.rows_affected == 0 {
+        return Err(no_gateway(gateway));
+    }
+    let version: Option<i64> = gateway::Entity::find_by_id(gateway.as_str())
+        .select_only()
+        .column(gateway::Column::IntentVersion)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(from_column(version.ok_or_else(|| no_gateway(gateway))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_overlap_if_one_holds_the_other() {
+        assert!(overlaps("", "a/"));
+        assert!(overlaps("a/b/", "a/"));
+        assert!(overlaps("a/", "a/"));
+        assert!(!overlaps("a/", "ab/"));
+        assert!(!overlaps("a/b/", "a/c/"));
+    }
+
+    #[test]
+    fn one_endpoint_written_in_two_ways_is_one() {
+        let check = |one, other| assert_eq!(canonical_endpoint(one), canonical_endpoint(other));
+        check("https://OSS.example/", "https://oss.example:443");
+        check("http://127.0.0.1:80", "http://127.0.0.1");
+        assert_ne!(
+            canonical_endpoint("http://a"),
+            canonical_endpoint("https://a")
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! The data directory and its lock.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::FlockOperation;
+use thiserror::Error;
+
+/// Why a data directory cannot be used.
+#[derive(Debug, Error)]
+pub enum DataDirError {
+    /// Another gateway runs on it.
+    #[error(
+        "another gateway process uses the data directory `{}`; stop it, or give this gateway a directory of its own",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The disk refuses.
+    #[error("cannot use the data directory `{}`", path.display())]
+    Disk {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A data directory that is ours until this is dropped, even if we are killed.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if needed and locks it.
+    pub(crate) fn lock(path: &Path) -> Result<Self, DataDirError> {
+        let disk = |source| DataDirError::Disk {
+            path: path.to_owned(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(disk)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .map_err(disk)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(DataDirError::InUse {
+                    path: path.to_owned(),
+                });
+            }
+            Err(errno) => return Err(disk(errno.into())),
+        }
+        let path = fs::canonicalize(path).map_err(disk)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    pub(crate) fn identity_file(&self) -> PathBuf {
+        self.path.join("identity.json")
+    }
+
+    pub(crate) fn wanted_file(&self) -> PathBuf {
+        self.path.join("wanted.json")
+    }
+
+    pub(crate) fn handle_key_file(&self) -> PathBuf {
+        self.path.join("handle-key.json")
+    }
+
+    pub(crate) fn commands_dir(&self) -> PathBuf {
+        self.path.join("commands")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_process_on_one_directory_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDir::lock(dir.path()).unwrap();
+        let second = DataDir::lock(dir.path()).unwrap_err();
+        assert!(matches!(second, DataDirError::InUse { .. }), "{second}");
+        drop(first);
+        DataDir::lock(dir.path()).unwrap();
+    }
+}

@@ -1,0 +1,38 @@
+//! What the reconciler needs of shares: the seam at which its tests put shares that pretend.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use model::{Failure, ShareAction, ShareSettings, ShareStatus};
+use object_fs::{FsEvent, SyncSummary};
+use serde_json::Value;
+
+/// Makes shares.
+#[async_trait]
+pub(crate) trait ShareFactory: Send + Sync + 'static {
+    /// Whether the bucket can be used.
+    async fn check(&self, settings: &ShareSettings) -> Result<(), Failure>;
+    /// Opens a share's directory on the cache disk; clients do not see it yet.
+    async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure>;
+}
+
+/// A share whose directory is open.
+#[async_trait]
+pub(crate) trait Share: Send + Sync + 'static {
+    /// Lets clients in, by the rules of `settings`; replaces the rules before.
+    fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure>;
+    /// Lets no client in any more.
+    fn hide(&self, settings: &ShareSettings);
+    /// Tells clients to wait: the share is closed, and will be opened again.
+    fn suspend(&self, settings: &ShareSettings);
+    /// What it is doing.
+    fn status(&self) -> ShareStatus;
+    /// What happened in it since this was asked last.
+    fn take_events(&self) -> Vec<FsEvent>;
+    /// Looks for changes in the bucket.
+    async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure>;
+    /// Does what an operator asks for.
+    async fn act(&self, action: &ShareAction) -> Result<Value, Failure>;
+    /// Makes everything durable and ends its tasks.
+    async fn close(&self);
+}

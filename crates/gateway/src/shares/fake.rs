@@ -1,0 +1,162 @@
+//! Shares that pretend: a bucket that can be taken away, and data that is dirty when told so.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use model::{ErrorCode, Failure, ShareAction, ShareSettings, ShareState, ShareStatus};
+use object_fs::{FsEvent, SyncSummary};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::factory::{Share, ShareFactory};
+
+/// What the world outside looks like; a test changes it.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    state: Mutex<State>,
+    /// A `sync` waits until this is notified, if `slow_sync` is set.
+    pub(crate) sync_may_end: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bucket_failure: Option<ErrorCode>,
+    dirty_bytes: BTreeMap<String, u64>,
+    slow_sync: bool,
+    served: BTreeMap<String, ShareSettings>,
+    log: Vec<String>,
+}
+
+/// A factory in that world.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeShares(pub(crate) Arc<World>);
+
+impl World {
+    pub(crate) fn fail_bucket(&self, code: Option<ErrorCode>) {
+        self.state.lock().bucket_failure = code;
+    }
+
+    pub(crate) fn set_dirty(&self, share: &str, bytes: u64) {
+        self.state
+            .lock()
+            .dirty_bytes
+            .insert(share.to_owned(), bytes);
+    }
+
+    pub(crate) fn slow_sync(&self) {
+        self.state.lock().slow_sync = true;
+    }
+
+    /// Names of the shares that clients can use.
+    pub(crate) fn served(&self) -> Vec<String> {
+        self.state.lock().served.keys().cloned().collect()
+    }
+
+    /// What a client of this share meets.
+    pub(crate) fn rules(&self, share: &str) -> Option<ShareSettings> {
+        self.state.lock().served.get(share).cloned()
+    }
+
+    /// What has been done, in order.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.state.lock().log.clone()
+    }
+
+    fn note(&self, what: &str, share: &ShareSettings) {
+        self.state.lock().log.push(format!("{what} {}", share.name));
+    }
+}
+
+#[async_trait]
+impl ShareFactory for FakeShares {
+    async fn check(&self, _: &ShareSettings) -> Result<(), Failure> {
+        match self.0.state.lock().bucket_failure {
+            Some(code) => Err(Failure::new(code, "the bucket is not there")),
+            None => Ok(()),
+        }
+    }
+
+    async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure> {
+        std::fs::create_dir_all(dir).unwrap();
+        self.0.note("open", settings);
+        let (world, settings) = (Arc::clone(&self.0), settings.clone());
+        Ok(Arc::new(FakeShare { world, settings }))
+    }
+}
+
+struct FakeShare {
+    world: Arc<World>,
+    settings: ShareSettings,
+}
+
+#[async_trait]
+impl Share for FakeShare {
+    fn serve(&self, settings: &ShareSettings, _: u64) -> Result<(), Failure> {
+        self.world.note("serve", settings);
+        let name = settings.name.to_string();
+        self.world
+            .state
+            .lock()
+            .served
+            .insert(name, settings.clone());
+        Ok(())
+    }
+
+    fn hide(&self, settings: &ShareSettings) {
+        self.world
+            .state
+            .lock()
+            .served
+            .remove(settings.name.as_str());
+    }
+
+    fn suspend(&self, settings: &ShareSettings) {
+        self.hide(settings);
+    }
+
+    fn take_events(&self) -> Vec<FsEvent> {
+        Vec::new()
+    }
+
+    fn status(&self) -> ShareStatus {
+        let dirty = &self.world.state.lock().dirty_bytes;
+        let dirty_bytes = dirty.get(self.settings.name.as_str()).copied().unwrap_or(0);
+        let name = self.settings.name.clone();
+        ShareStatus {
+            inodes: 1,
+            dirty_bytes,
+            dirty_files: u64::from(dirty_bytes > 0),
+            ..ShareStatus::idle(name, ShareState::Serving, self.settings.cache_bytes_max)
+        }
+    }
+
+    async fn sync(&self, _: Option<&str>) -> Result<SyncSummary, Failure> {
+        self.world.note("sync", &self.settings);
+        let slow = self.world.state.lock().slow_sync;
+        if slow {
+            self.world.sync_may_end.notified().await;
+        }
+        Ok(SyncSummary {
+            objects_listed: 3,
+            ..SyncSummary::default()
+        })
+    }
+
+    async fn act(&self, action: &ShareAction) -> Result<Value, Failure> {
+        self.world.note("act", &self.settings);
+        match action {
+            ShareAction::Unpin(_) => Ok(json!({"was_pinned": false})),
+            ShareAction::Check(_)
+            | ShareAction::Pin(_)
+            | ShareAction::Prefetch(_)
+            | ShareAction::Evict(_)
+            | ShareAction::FileStatus(_)
+            | ShareAction::Queue(_) => Ok(json!({})),
+        }
+    }
+
+    async fn close(&self) {
+        self.world.note("close", &self.settings);
+    }
+}

@@ -1,0 +1,197 @@
+//! The shares of the product: an object store, a file engine over it, an NFS export of that.
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use clock::Clock;
+use model::{ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings, ShareStatus};
+use nfs_server::{ExportOptions, NfsServer};
+use object_fs::{
+    FsEvent, ObjectFs, ObjectFsConfig, OpenError, SyncError, SyncSummary, UploadSettings,
+};
+use object_store::{ObjectStore, StoreError, StoreErrorKind};
+use serde_json::Value;
+
+use super::{
+    actions,
+    factory::{Share, ShareFactory},
+};
+
+/// Makes shares that one NFS server serves.
+#[derive(Debug)]
+pub(crate) struct NfsShares {
+    server: Arc<NfsServer>,
+    /// What this gateway is called where others meet its leases.
+    holder: String,
+    clock: Clock,
+}
+
+impl NfsShares {
+    pub(crate) fn new(server: Arc<NfsServer>, holder: String, clock: Clock) -> Self {
+        Self {
+            server,
+            holder,
+            clock,
+        }
+    }
+}
+
+#[async_trait]
+impl ShareFactory for NfsShares {
+    async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
+        let checked = open_store(settings)?.check().await;
+        checked.map_err(|error| store_failure(&error, settings))
+    }
+
+    async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure> {
+        let store = open_store(settings)?;
+        let config = ObjectFsConfig {
+            name: settings.name.clone(),
+            dir: dir.to_owned(),
+            cache_bytes_max: settings.cache_bytes_max,
+            upload_delay: Duration::from_millis(settings.upload_delay_ms),
+            rescan_interval: rescan_interval(settings),
+            holder: self.holder.clone(),
+            writers: settings.writers,
+            conflicts: settings.conflicts,
+            uploads: UploadSettings::default(),
+        };
+        let opened = ObjectFs::open(config, store, self.clock.clone()).await;
+        let fs = opened.map_err(|error| open_failure(&error))?;
+        let server = Arc::clone(&self.server);
+        let settings = settings.clone();
+        Ok(Arc::new(NfsShare {
+            fs,
+            server,
+            settings,
+        }))
+    }
+}
+
+/// A share served by NFS.
+struct NfsShare {
+    fs: Arc<ObjectFs>,
+    server: Arc<NfsServer>,
+    /// What it was opened with: for the words of its errors.
+    settings: ShareSettings,
+}
+
+#[async_trait]
+impl Share for NfsShare {
+    fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
+        match settings.protocol {
+            ShareProtocol::Nfs => {}
+        }
+        let options = ExportOptions {
+            access: settings.access.clone(),
+            squash: settings.squash,
+            // A cache that was lost is made anew and numbers its files anew: handles of the one
+            // before must be stale, and not lead to other files.
+            fs_id: fs_id ^ self.fs.cache_id(),
+        };
+        let path = settings.export_path();
+        let fs = Arc::clone(&self.fs) as Arc<dyn vfs::Vfs>;
+        let exported = self.server.export(&path, fs, options);
+        exported.map_err(|error| Failure::new(ErrorCode::InvalidArgument, chain(&error)))
+    }
+
+    fn hide(&self, settings: &ShareSettings) {
+        self.server.unexport(&settings.export_path());
+    }
+
+    fn suspend(&self, settings: &ShareSettings) {
+        self.server.suspend(&settings.export_path());
+    }
+
+    fn status(&self) -> ShareStatus {
+        self.fs.status()
+    }
+
+    fn take_events(&self) -> Vec<FsEvent> {
+        self.fs.take_events()
+    }
+
+    async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure> {
+        self.fs.sync(path).await.map_err(|error| match &error {
+            SyncError::Store(store) => store_failure(store, &self.settings),
+            SyncError::Index(_) => Failure::new(ErrorCode::Internal, chain(&error)),
+        })
+    }
+
+    async fn act(&self, action: &ShareAction) -> Result<Value, Failure> {
+        actions::act(&self.fs, action).await
+    }
+
+    async fn close(&self) {
+        self.fs.close().await;
+    }
+}
+
+fn open_store(settings: &ShareSettings) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let store = object_store_http::open(&settings.bucket);
+    store.map_err(|error| store_failure(&error, settings))
+}
+
+fn rescan_interval(settings: &ShareSettings) -> Option<Duration> {
+    Some(settings.rescan_interval_s)
+        .filter(|&s| s > 0)
+        .map(Duration::from_secs)
+}
+
+/// The only place where errors of the object store get the words of the operator.
+fn store_failure(error: &StoreError, settings: &ShareSettings) -> Failure {
+    let bucket = &settings.bucket;
+    let (code, what) = match error.kind() {
+        StoreErrorKind::BucketNotFound => (
+            ErrorCode::BucketNotFound,
+            format!(
+                "there is no bucket `{}` at {}",
+                bucket.bucket, bucket.endpoint
+            ),
+        ),
+        StoreErrorKind::AccessDenied => (
+            ErrorCode::BucketAccessDenied,
+            format!(
+                "bucket `{}` refuses the access key `{}`",
+                bucket.bucket, bucket.access_key_id
+            ),
+        ),
+        StoreErrorKind::Unavailable | StoreErrorKind::Throttled => (
+            ErrorCode::BucketUnreachable,
+            format!("{} does not answer", bucket.endpoint),
+        ),
+        StoreErrorKind::NotFound
+        | StoreErrorKind::PreconditionFailed
+        | StoreErrorKind::UploadLost
+        | StoreErrorKind::Source
+        | StoreErrorKind::Other => (
+            ErrorCode::Internal,
+            format!("bucket `{}` answers oddly", bucket.bucket),
+        ),
+    };
+    Failure::new(code, format!("{what}: {}", chain(error)))
+}
+
+fn open_failure(error: &OpenError) -> Failure {
+    let code = match error {
+        OpenError::CacheDiskFull { .. } => ErrorCode::CacheDiskFull,
+        OpenError::InUse { .. } => ErrorCode::Conflict,
+        OpenError::Corrupt { .. } | OpenError::Disk { .. } => ErrorCode::Internal,
+    };
+    Failure::new(code, chain(error))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

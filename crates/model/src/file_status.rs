@@ -1,0 +1,123 @@
+//! What is known of one file, of the queue of uploads, and of work on a share's cache.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How safe a file is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FileState {
+    /// The object is what the file is.
+    Clean,
+    /// It waits for its upload.
+    Dirty,
+    /// Its upload is under way.
+    Uploading,
+    /// Its last upload failed and is tried again.
+    Failed {
+        /// Why.
+        reason: String,
+        /// How often, one after the other.
+        failures: u32,
+    },
+    /// It is the local copy of a file that was changed on both sides.
+    Conflict,
+}
+
+/// One file or directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileStatus {
+    /// Its path in the share.
+    pub path: String,
+    /// Its number.
+    pub inode: u64,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Its length.
+    pub size: u64,
+    /// How safe it is.
+    #[serde(flatten)]
+    pub state: FileState,
+    /// Bytes of it that are on the cache disk.
+    pub cached_bytes: u64,
+    /// Bytes of it that are nowhere else.
+    pub dirty_bytes: u64,
+    /// Since when the bucket is behind, in milliseconds since the epoch.
+    pub dirty_since: Option<u64>,
+    /// Whether it stays in the cache, because of itself or of a directory above it.
+    pub is_pinned: bool,
+    /// The object that holds its bytes.
+    pub object: Option<String>,
+    /// That object's entity tag.
+    pub etag: Option<String>,
+}
+
+/// One piece of work for the object store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueItem {
+    /// `upload`, `delete` or `rename`.
+    pub kind: String,
+    /// Path or key.
+    pub what: String,
+    /// Bytes to be sent.
+    pub bytes: u64,
+    /// Since when it waits, in milliseconds since the epoch.
+    pub since: u64,
+    /// Whether it is under way.
+    pub is_running: bool,
+    /// How often it failed, one after the other.
+    pub failures: u32,
+    /// Why, the last time.
+    pub error: Option<String>,
+}
+
+/// Work on a tree of a share, begun by an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobStatus {
+    /// `prefetch`, `evict` or `check`.
+    pub kind: String,
+    /// The path.
+    pub path: String,
+    /// When it began, in milliseconds since the epoch.
+    pub since: u64,
+    /// Files (or records) done so far.
+    pub done: u64,
+    /// Bytes done so far.
+    pub bytes: u64,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: JobState,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum JobState {
+    /// At it.
+    Running,
+    /// Done.
+    Finished,
+    /// It was given up.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// More on a share's cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CacheStatus {
+    /// Files and directories that stay in the cache.
+    pub pins: u64,
+    /// Bytes per second that clients write, over the last minute.
+    pub write_rate: u64,
+    /// Bytes per second that reach the object store, over the last minute.
+    pub upload_rate: u64,
+    /// When the cache is full of unprotected data if both rates stay as they are, in
+    /// milliseconds from now; `None` if it does not fill.
+    pub full_in_ms: Option<u64>,
+    /// Files of which bytes were lost on the cache disk, by name.
+    pub lost: Vec<String>,
+    /// Work that operators began, the last ones.
+    pub jobs: Vec<JobStatus>,
+}

@@ -1,0 +1,51 @@
+//! The vocabulary of Causeway: what console, broker and gateway say to each other.
+//!
+//! Not here: anything that waits, stores or sends.
+//! Invariant: a value that exists is valid; constructors refuse the rest and say why.
+//! Invariant: JSON of these types is the wire contract; unknown fields are ignored by readers.
+//! Start at [`Command`] (actions), [`Intent`] (settings), [`GatewayStatus`] (reports).
+
+mod bundle;
+mod check;
+mod client_id;
+mod command;
+mod error_code;
+mod event;
+mod file_status;
+mod fleet;
+mod gateway_id;
+mod intent;
+mod role;
+mod secret;
+mod share;
+mod share_action;
+mod status;
+mod topic;
+mod writers;
+
+pub use bundle::{ActivationBundle, BUNDLE_PREFIX, BundleError};
+pub use check::{CheckFinding, ShareCheck};
+pub use client_id::{CLIENT_ID_LEN_MAX, ClientId, ClientIdError, DeviceId, GroupId};
+pub use command::{
+    COMMAND_LEN_MAX, Command, CommandId, Mark, Method, RemoteError, Reply, ReplyBody, WIRE_VERSION,
+};
+pub use error_code::{ErrorCode, Failure};
+pub use event::{Event, EventKind, Severity};
+pub use file_status::{CacheStatus, FileState, FileStatus, JobState, JobStatus, QueueItem};
+pub use fleet::{
+    BULK, CMD, Direction, EVENT, FLEET_TOPICS, FleetTopic, INTENT, Priority, RESULT, STATUS,
+};
+pub use gateway_id::{GatewayId, GatewayIdError};
+pub use intent::{Credential, Downlink, Intent, IntentReport, ShareReport};
+pub use role::{Role, RoleError};
+pub use secret::Secret;
+pub use share::{
+    AccessRule, BucketSettings, Provider, SHARE_NAME_LEN_MAX, ShareName, ShareNameError,
+    ShareProtocol, ShareSettings, Squash, WriteAccess,
+};
+pub use share_action::{CheckParams, PathParams, QueueParams, ShareAction};
+pub use status::{CacheDiskStatus, GatewayStatus, Location, ShareState, ShareStatus};
+pub use topic::{Destination, ParentTopic, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter};
+pub use writers::{ConflictPolicy, Writers};
+
+pub use clock::Timestamp;

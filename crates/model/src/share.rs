@@ -1,0 +1,187 @@
+//! Shares: what an operator wants served.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use utoipa::ToSchema;
+
+use crate::{ConflictPolicy, Secret, Writers, client_id::text_type};
+
+/// Longest share name.
+pub const SHARE_NAME_LEN_MAX: usize = 32;
+
+/// Why a share name is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "share name `{0}` must be 1 to 32 lower case letters, digits or `-`, beginning with a letter"
+)]
+pub struct ShareNameError(String);
+
+/// Name of a share within its gateway; its export path is `/<name>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "projects")]
+pub struct ShareName(Box<str>);
+text_type!(ShareName);
+
+impl FromStr for ShareName {
+    type Err = ShareNameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let head = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if head && text.len() <= SHARE_NAME_LEN_MAX && text.bytes().all(plain) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ShareNameError(text.to_owned()))
+        }
+    }
+}
+
+/// How clients reach a share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareProtocol {
+    /// NFS version 3.
+    #[default]
+    Nfs,
+}
+
+/// Whose object store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Amazon S3 or anything that speaks it.
+    S3,
+    /// Alibaba Cloud OSS.
+    Oss,
+}
+
+/// A bucket and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BucketSettings {
+    /// Which dialect.
+    pub provider: Provider,
+    /// `https://host[:port]`.
+    pub endpoint: String,
+    /// Region, where the signature needs one.
+    #[serde(default = "default_region")]
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// Keys of this share begin with it: empty, or `path/`.
+    #[serde(default)]
+    pub prefix: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Its secret. Never leaves the console but towards the gateway.
+    #[serde(default)]
+    #[schema(value_type = String, write_only)]
+    pub secret_access_key: Secret,
+}
+
+fn default_region() -> String {
+    "us-east-1".to_owned()
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteAccess {
+    /// Read and write.
+    ReadWrite,
+    /// Read only.
+    ReadOnly,
+}
+
+/// Which clients may do what; the first rule that holds the client's address decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessRule {
+    /// `10.0.0.0/8`, `2001:db8::/32`, or one address.
+    pub cidr: String,
+    /// What it may do.
+    pub access: WriteAccess,
+}
+
+/// Whose rights a client's user gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Squash {
+    /// Users are who they say.
+    None,
+    /// User 0 becomes nobody.
+    #[default]
+    Root,
+    /// All become nobody.
+    All,
+}
+
+/// One share, as the operator wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShareSettings {
+    /// Its name.
+    pub name: ShareName,
+    /// How clients reach it.
+    #[serde(default)]
+    pub protocol: ShareProtocol,
+    /// Where its files live as objects.
+    pub bucket: BucketSettings,
+    /// Room on the cache disk for data of this share, in bytes.
+    #[serde(default = "default_cache_bytes")]
+    pub cache_bytes_max: u64,
+    /// How long a file rests after its last write before it is uploaded, in milliseconds.
+    #[serde(default = "default_upload_delay_ms")]
+    pub upload_delay_ms: u64,
+    /// Time between two looks for changes made in the bucket by others, in seconds; 0 = never.
+    #[serde(default = "default_rescan_interval_s")]
+    pub rescan_interval_s: u64,
+    /// Who may reach it; nobody if empty (deny unless allowed).
+    #[serde(default)]
+    pub access: Vec<AccessRule>,
+    /// Whose rights users get.
+    #[serde(default)]
+    pub squash: Squash,
+    /// Which gateways may write to the bucket below the prefix.
+    #[serde(default)]
+    pub writers: Writers,
+    /// What becomes of a file that was changed on both sides.
+    #[serde(default)]
+    pub conflicts: ConflictPolicy,
+}
+
+impl ShareSettings {
+    /// A share with all else as it is by default: nobody may reach it yet.
+    #[must_use]
+    pub fn new(name: ShareName, bucket: BucketSettings) -> Self {
+        Self {
+            name,
+            protocol: ShareProtocol::default(),
+            bucket,
+            cache_bytes_max: default_cache_bytes(),
+            upload_delay_ms: default_upload_delay_ms(),
+            rescan_interval_s: default_rescan_interval_s(),
+            access: Vec::new(),
+            squash: Squash::default(),
+            writers: Writers::default(),
+            conflicts: ConflictPolicy::default(),
+        }
+    }
+
+    /// The path NFS clients mount.
+    #[must_use]
+    pub fn export_path(&self) -> String {
+        format!("/{}", self.name)
+    }
+}
+
+fn default_cache_bytes() -> u64 {
+    20 << 30
+}
+
+fn default_upload_delay_ms() -> u64 {
+    5_000
+}
+
+fn default_rescan_interval_s() -> u64 {
+    300
+}

@@ -1,0 +1,261 @@
+//! Topic names and filters of the message queue.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{ClientId, ClientIdError, client_id::text_type};
+
+/// Length of a whole topic (without a P2P tail), set by the queue's rules.
+pub const TOPIC_LEN_MAX: usize = 64;
+const TOPIC_LEN_MIN: usize = 3;
+const P2P_LEVEL: &str = "p2p";
+
+/// Why a topic name or filter is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TopicError {
+    /// Too short or too long.
+    #[error("topic has {len} characters; {TOPIC_LEN_MIN} to {TOPIC_LEN_MAX} are allowed")]
+    Length {
+        /// Its length in bytes, without a P2P tail.
+        len: usize,
+    },
+    /// A character outside the rule, or an empty level.
+    #[error(
+        "topic `{0}` may hold letters, digits, `-`, `_` and `/` between levels that are not empty"
+    )]
+    BadCharacter(String),
+    /// `p2p` is reserved as the second level.
+    #[error("`p2p` as second level of `{0}` must be followed by exactly one client ID")]
+    BadP2p(String),
+    /// The client ID behind `/p2p/` breaks its own rule.
+    #[error("P2P target: {0}")]
+    BadTarget(#[from] ClientIdError),
+    /// A wildcard in the first level, or not alone in its level.
+    #[error(
+        "filter `{0}` must name its parent topic; `+` and `#` stand alone in a later level, `#` last"
+    )]
+    BadWildcard(String),
+}
+
+/// First level of a topic, created by an operator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ParentTopic(Box<str>);
+text_type!(ParentTopic);
+
+impl ParentTopic {
+    fn check(text: &str) -> Result<(), TopicError> {
+        check_len(text)?;
+        if text.bytes().all(is_topic_byte) {
+            Ok(())
+        } else {
+            Err(TopicError::BadCharacter(text.to_owned()))
+        }
+    }
+}
+
+impl FromStr for ParentTopic {
+    type Err = TopicError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::check(text).map(|()| Self(text.into()))
+    }
+}
+
+/// A topic name: something can be published to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Topic(Box<str>);
+text_type!(Topic);
+
+/// Where a message to a topic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination<'a> {
+    /// To whoever subscribes.
+    Subscribers,
+    /// To one client, which needs no subscription.
+    Client(&'a str),
+}
+
+impl Topic {
+    /// `<parent>/p2p/<client ID>`.
+    #[must_use]
+    pub fn p2p(parent: &ParentTopic, client: &ClientId) -> Self {
+        Self(format!("{parent}/{P2P_LEVEL}/{client}").into())
+    }
+
+    /// The first level.
+    #[must_use]
+    pub fn parent(&self) -> &str {
+        first_level(&self.0).map_or(&*self.0, |(parent, _)| parent)
+    }
+
+    /// Where a message to this topic goes.
+    #[must_use]
+    pub fn destination(&self) -> Destination<'_> {
+        match split_p2p(&self.0) {
+            Some((_, target)) => Destination::Client(target),
+            None => Destination::Subscribers,
+        }
+    }
+}
+
+impl FromStr for Topic {
+    type Err = TopicError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((parent, target)) = split_p2p(text) {
+            ParentTopic::check(parent)?;
+            if target.is_empty() || target.contains('/') {
+                return Err(TopicError::BadP2p(text.to_owned()));
+            }
+            ClientId::check(target)?;
+            return Ok(Self(text.into()));
+        }
+        check_len(text)?;
+        if !are_plain_levels(text) {
+            return Err(TopicError::BadCharacter(text.to_owned()));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// A topic filter: something can be subscribed to with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TopicFilter(Box<str>);
+text_type!(TopicFilter);
+
+impl TopicFilter {
+    /// The first level, never a wildcard.
+    #[must_use]
+    pub fn parent(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether `topic` matches (MQTT 5, 4.7).
+    #[must_use]
+    pub fn matches(&self, topic: &str) -> bool {
+        let mut levels = topic.split('/');
+        for want in self.0.split('/') {
+            if want == "#" {
+                return true;
+            }
+            match levels.next() {
+                Some(level) if want == "+" || want == level => {}
+                Some(_) | None => return false,
+            }
+        }
+        levels.next().is_none()
+    }
+}
+
+impl FromStr for TopicFilter {
+    type Err = TopicError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check_len(text)?;
+        let mut levels = text.split('/').enumerate().peekable();
+        while let Some((depth, level)) = levels.next() {
+            let last = levels.peek().is_none();
+            match level {
+                "+" if depth > 0 => {}
+                "#" if depth > 0 && last => {}
+                _ if level.contains(['+', '#']) => {
+                    return Err(TopicError::BadWildcard(text.to_owned()));
+                }
+                _ if !is_plain_level(level) => {
+                    return Err(TopicError::BadCharacter(text.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// The first level and those after it. Byte by byte, as the texts are too short for a search to
+/// pay.
+fn first_level(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == b'/')?;
+    let (first, rest) = text.split_at(at);
+    rest.strip_prefix('/').map(|rest| (first, rest))
+}
+
+fn split_p2p(text: &str) -> Option<(&str, &str)> {
+    let (parent, rest) = first_level(text)?;
+    let tail = rest.strip_prefix(P2P_LEVEL)?;
+    if tail.is_empty() {
+        Some((parent, ""))
+    } else {
+        tail.strip_prefix('/').map(|t| (parent, t))
+    }
+}
+
+fn is_topic_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
+}
+
+fn is_plain_level(level: &str) -> bool {
+    !level.is_empty() && level.bytes().all(is_topic_byte)
+}
+
+/// The same of all levels, in one pass.
+fn are_plain_levels(text: &str) -> bool {
+    let mut before = b'/';
+    for byte in text.bytes() {
+        if !(is_topic_byte(byte) || byte == b'/' && before != b'/') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'/'
+}
+
+fn check_len(text: &str) -> Result<(), TopicError> {
+    if (TOPIC_LEN_MIN..=TOPIC_LEN_MAX).contains(&text.len()) {
+        Ok(())
+    } else {
+        Err(TopicError::Length { len: text.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_p2p_topic_names_one_client_and_may_be_longer() {
+        let client = format!("GID_csg@@@{}", "d".repeat(54));
+        let topic: Topic = format!("csg_cmd/p2p/{client}").parse().unwrap();
+        assert_eq!(topic.parent(), "csg_cmd");
+        assert_eq!(topic.destination(), Destination::Client(&client));
+    }
+
+    #[test]
+    fn what_breaks_the_rule_is_refused_with_its_reason() {
+        let check = |text: &str| text.parse::<Topic>().unwrap_err().to_string();
+        assert!(check(&"t".repeat(65)).contains("65 characters"));
+        assert!(check("ab").contains("2 characters"));
+        assert!(check("abc//d").contains("not empty"));
+        assert!(check("abc/d/").contains("not empty"));
+        assert!(check("/abc").contains("not empty"));
+        assert!(check("abc/p2p").contains("client ID"));
+        assert!(check("abc/p2p/GID_csg@@@a/b").contains("client ID"));
+        assert!(check("abc/+").contains("may hold"));
+        assert!(check("$SYS/x").contains("may hold"));
+    }
+
+    #[test]
+    fn filters_match_level_by_level() {
+        let check =
+            |filter: &str, topic: &str| filter.parse::<TopicFilter>().unwrap().matches(topic);
+        assert!(check("csg_status/#", "csg_status/gw-1"));
+        assert!(check("csg_status/#", "csg_status"));
+        assert!(check("csg_status/+/a", "csg_status/x/a"));
+        assert!(!check("csg_status/+", "csg_status/x/a"));
+        assert!(!check("csg_status/+", "csg_status"));
+        assert!("#".parse::<TopicFilter>().is_err());
+        assert!("csg/#/a".parse::<TopicFilter>().is_err());
+        assert!("csg/a+".parse::<TopicFilter>().is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! Messages on their way into queues, and the bounds of those.
+
+use std::sync::atomic::Ordering;
+
+use model::Timestamp;
+use mqtt_codec::{PacketId, QoS};
+use thiserror::Error;
+
+use super::{
+    Lsn, Offline, State, Uid,
+    ledger::Wanted,
+    record::{MessageRecord, Receiver, Record, Seq},
+    session::{Entry, Place},
+};
+use crate::{
+    limits::{STORE_QUEUE_BYTES_MAX, SWEEP_LEN_MAX},
+    message::{Outgoing, Terms},
+};
+
+/// The disk does not keep up; later there is room again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the offline store is behind with writing")]
+pub(crate) struct StoreFull;
+
+/// A message that may concern persistent sessions.
+#[derive(Debug)]
+pub(crate) struct Publication<'p, 'm> {
+    /// The persistent session that published it.
+    pub(crate) from: Option<Uid>,
+    /// Its packet identifier, if it is of `QoS` 2: known to be received from now on.
+    pub(crate) inbound: Option<PacketId>,
+    /// To this client alone; otherwise to whoever has subscribed.
+    pub(crate) to: Option<&'p str>,
+    pub(crate) parent: &'p str,
+    pub(crate) outgoing: &'p Outgoing<'m>,
+    pub(crate) now: Timestamp,
+}
+
+/// What the store did with a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// For how many sessions it waits now.
+    pub(crate) receivers: usize,
+    /// Its publisher is answered when this is durable, or at once if that is nothing.
+    pub(crate) until: Option<Lsn>,
+}
+
+impl Offline {
+    /// Whether `client_id` has a persistent session, in which a message for it can wait.
+    pub(crate) fn has_session(&self, client_id: &str) -> bool {
+        !self.is_empty() && self.state.lock().ledger.of_client(client_id).is_some()
+    }
+
+    /// Puts a message where it must wait, and keeps it if it is to be retained.
+    pub(crate) fn publish(&self, publication: &Publication<'_, '_>) -> Result<Kept, StoreFull> {
+        let parts = publication.outgoing.parts;
+        let retained = parts.retain && publication.to.is_none();
+        let stored = parts.qos > QoS::AtMostOnce
+            && (publication.to.is_some() || self.interest.is_there(publication.parent));
+        let inbound = publication.from.zip(publication.inbound);
+        if !retained && !stored && inbound.is_none() {
+            return Ok(Kept::default());
+        }
+        let mut state = self.state.lock();
+        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+            return Err(StoreFull);
+        }
+        let wanted = if stored {
+            wanted(&state, publication)
+        } else {
+            Vec::new()
+        };
+        let (mut lsn, count) = (None, wanted.len());
+        let inbound = inbound.map(|(uid, id)| (uid, id.get()));
+        if !wanted.is_empty() {
+            let id = state.ledger.next_message();
+            let receivers = receivers(&mut state, wanted, parts.qos);
+            lsn = Some(state.record(Record::Message(MessageRecord {
+                id,
+                at: publication.now.as_millis(),
+                message: publication.outgoing.share(),
+                inbound,
+                receivers,
+            })));
+            self.tally.stored.fetch_add(1, Ordering::Relaxed);
+            self.enforce_bounds_on(&mut state, id);
+        } else if let Some((uid, id)) = inbound {
+            lsn = Some(state.record(Record::Inbound(uid, id)));
+        }
+        if retained && self.may_retain(&state, publication.outgoing) {
+            let kept = state.record(Record::Retained(publication.outgoing.share()));
+            if parts.qos > QoS::AtMostOnce {
+                lsn = Some(kept);
+            }
+        }
+        self.changed(&state);
+        Ok(Kept {
+            receivers: count,
+            until: lsn,
+        })
+    }
+
+    /// Gives one connected session a message that only it gets.
+    pub(crate) fn put(
+        &self,
+        uid: Uid,
+        outgoing: &Outgoing<'_>,
+        terms: Terms<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreFull> {
+        let mut state = self.state.lock();
+        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+            return Err(StoreFull);
+        }
+        let wanted = Wanted {
+            uid,
+            qos: terms.qos,
+            retain_as_published: terms.retain_as_published,
+            ids: terms.ids.to_vec(),
+        };
+        let id = state.ledger.next_message();
+        let receivers = receivers(&mut state, vec![wanted], outgoing.parts.qos);
+        state.record(Record::Message(MessageRecord {
+            id,
+            at: now.as_millis(),
+            message: outgoing.share(),
+            inbound: None,
+            receivers,
+        }));
+        state.urgent = true;
+        self.tally.stored.fetch_add(1, Ordering::Relaxed);
+        self.enforce_bounds_on(&mut state, id);
+        self.changed(&state);
+        Ok(())
+    }
+
+    /// A topic that is retained already may always be replaced or taken away.
+    fn may_retain(&self, state: &State, outgoing: &Outgoing<'_>) -> bool {
+        let (retained, parts) = (&state.ledger.retained, outgoing.parts);
+        if retained.get(parts.topic).is_some() {
+            return true;
+        }
+        let len = parts.topic.len() + parts.properties.as_bytes().len() + parts.payload.len();
+        let fits = retained.len() < self.limits.retained_max
+            && retained.bytes() + len <= self.limits.retained_bytes_max;
+        if !fits && !parts.payload.is_empty() {
+            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        fits && !parts.payload.is_empty()
+    }
+
+    /// Drops the oldest messages of the receivers of `message_id`, and of all, as far as there
+    /// are too many.
+    fn enforce_bounds_on(&self, state: &mut State, message_id: u64) {
+        let kept = state.ledger.messages.get(&message_id);
+        let receivers: Vec<Uid> = kept
+            .into_iter()
+            .flat_map(|kept| kept.waiting.iter().map(|(uid, _)| *uid))
+            .collect();
+        for uid in receivers {
+            while let Some(seq) = self.too_much(state, uid) {
+                state.record(Record::Settled(uid, seq));
+                self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.enforce_bounds(state);
+    }
+
+    /// The oldest message of a session, if it has too many.
+    fn too_much(&self, state: &State, uid: Uid) -> Option<Seq> {
+        let session = state.ledger.session(uid)?;
+        let fits = session.queue.len() <= self.limits.client_messages_max
+            && session.queue_bytes <= self.limits.client_bytes_max
+            && session.has_id();
+        if fits {
+            return None;
+        }
+        let mut waiting = session
+            .queue
+            .iter()
+            .filter(|(_, entry)| matches!(entry, Entry::Waiting(_)));
+        waiting.next().map(|(seq, _)| *seq)
+    }
+
+    /// Drops the oldest messages of the broker, as far as there are too many.
+    pub(super) fn enforce_bounds(&self, state: &mut State) {
+        while state.ledger.waiting > self.limits.messages_max
+            || state.ledger.message_bytes > self.limits.bytes_max
+        {
+            let Some(dropped) = drop_oldest(state) else {
+                break;
+            };
+            self.tally.dropped.fetch_add(dropped, Ordering::Relaxed);
+        }
+    }
+
+    /// Drops the messages that have waited too long.
+    pub(super) fn drop_aged(&self, state: &mut State, now: Timestamp) {
+        let age_ms = u64::try_from(self.limits.message_age.as_millis()).unwrap_or(u64::MAX);
+        let aged = |state: &State| {
+            let oldest = state.ledger.messages.first_key_value();
+            oldest.is_some_and(|(_, kept)| kept.at.saturating_add(age_ms) <= now.as_millis())
+        };
+        for _ in 0..SWEEP_LEN_MAX {
+            if !aged(state) {
+                return;
+            }
+            let Some(dropped) = drop_oldest(state) else {
+                break;
+            };
+            self.tally.expired.fetch_add(dropped, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Drops the oldest message; returns for how many clients.
+fn drop_oldest(state: &mut State) -> Option<u64> {
+    let (_, oldest) = state.ledger.messages.first_key_value()?;
+    let waiting = oldest.waiting.clone();
+    for (uid, seq) in &waiting {
+        state.record(Record::Settled(*uid, *seq));
+    }
+    Some(waiting.len() as u64)
+}
+
+fn wanted(state: &State, publication: &Publication<'_, '_>) -> Vec<Wanted> {
+    let Some(client_id) = publication.to else {
+        let topic = publication.outgoing.parts.topic;
+        return state.ledger.subscribers(topic, publication.from);
+    };
+    let session = state.ledger.of_client(client_id);
+    let only = session.map(|session| Wanted {
+        uid: session.uid,
+        qos: Terms::P2P.qos,
+        retain_as_published: Terms::P2P.retain_as_published,
+        ids: Vec::new(),
+    });
+    only.into_iter().collect()
+}
+
+/// Gives each its place, and notes whose shard is to be told.
+fn receivers(state: &mut State, wanted: Vec<Wanted>, published: QoS) -> Vec<Receiver> {
+    let mut receivers = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let Some(session) = state.ledger.session_mut(wanted.uid) else {
+            continue;
+        };
+        receivers.push(Receiver {
+            uid: wanted.uid,
+            seq: session.next_seq,
+            qos: wanted.qos.min(published),
+            retain: wanted.retain_as_published,
+            ids: wanted.ids.into(),
+        });
+        if let Place::Online { seat, channel } = session.place
+            && !session.notified
+        {
+            session.notified = true;
+            state.news.push((seat, channel));
+        }
+    }
+    receivers
+}

@@ -1,0 +1,406 @@
+//! Some of the connections of a broker, and what is done with them; there is a shard for each
+//! processor. Which thread does it is decided in `shard/crew.rs`.
+//!
+//! A turn: wait for events, note who can be read, accept, read and handle, take the letters of
+//! other shards, try again what found no room, look at deadlines, close what has ended, and last
+//! write to each socket once. So a message costs the fewest system calls, and a message to
+//! thousands is one pass.
+//!
+//! Invariant: a connection is closed only in [`Shard::bury`], never while it is being worked on.
+
+mod accept;
+mod admit;
+mod close;
+mod connection;
+mod crew;
+mod deliver;
+mod drain;
+mod fanout;
+mod publish;
+mod read;
+mod share;
+mod slow;
+mod store;
+mod tokens;
+mod trace;
+mod write;
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use message_bus::fair::FairQueue;
+use mio::{Registry, Token, event::Event};
+use slab::Slab;
+use tokio::sync::oneshot;
+
+pub(crate) use accept::Listener;
+use connection::Connection;
+pub(crate) use crew::Shards;
+use crew::Worker;
+use drain::Emptying;
+use fanout::Fanout;
+use publish::{ShardSet, Waiter};
+pub(crate) use share::SharedDeliver;
+use tokens::TokenWatch;
+
+use crate::{
+    inbox::Letter,
+    interest::Interest,
+    limits::{ACCEPT_PAUSE, READ_BUF_LEN, STALL_RETRY},
+    message::SubscriptionId,
+    metrics::{Counters, Latencies},
+    offline::Lsn,
+    routes::Seat,
+    session::{End, Output, Unsent, subscribe::Desk},
+    shared::Shared,
+    slow::SlowList,
+    subscriptions::{Subscriber, Subscriptions},
+    topic_meters::MetersAtHand,
+    wheel::{Occupant, Tick, Wheel},
+};
+
+/// The waker's token; listeners follow, then connections.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+const TICK: Duration = Duration::from_millis(1_000 / Tick::PER_SECOND as u64);
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    index: u16,
+    shared: Arc<Shared>,
+    registry: Registry,
+    /// All shards, this one among them.
+    shards: Weak<Shards>,
+    /// Those that have letters of this turn and must be visited, a bit each.
+    posted: ShardSet,
+    listeners: Vec<Listener>,
+    connections: Slab<Connection>,
+    generation: u32,
+    tree: Subscriptions,
+    wheel: Wheel,
+    started: Instant,
+    now: Tick,
+    /// Who can be read, can be read on, has output, waits for room, rests, has ended.
+    ready: VecDeque<u32>,
+    more: VecDeque<u32>,
+    dirty: Vec<u32>,
+    stalled: FairQueue<Waiter>,
+    throttled: VecDeque<u32>,
+    doomed: Vec<(u32, End)>,
+    slow: SlowList,
+    emptying: Emptying,
+    meters: MetersAtHand,
+    /// When this turn began, and what it has given to clients.
+    turn_at: Instant,
+    deliveries: usize,
+    /// Who wants to know when the doomed are closed.
+    closed: Vec<oneshot::Sender<()>>,
+    tokens: TokenWatch,
+    /// Who waits for the disk, in the order in which that comes.
+    held: VecDeque<(Lsn, Occupant)>,
+    /// When the offline store is swept next.
+    sweep_at: Tick,
+    /// What many get, as far as they have not got it yet.
+    fanouts: FairQueue<Fanout>,
+    /// Memory that is used again.
+    letters: VecDeque<Letter>,
+    found: Vec<Subscriber>,
+    ids: Vec<SubscriptionId>,
+    read_buf: Vec<u8>,
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes themselves go to connections and come back"
+    )]
+    spare: Vec<Box<Output>>,
+}
+
+/// What an event says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Note {
+    /// Of the listener, or behind those of the connection.
+    number: usize,
+    readable: bool,
+    writable: bool,
+    gone: bool,
+}
+
+impl Note {
+    /// And for which shard.
+    fn of(event: &Event) -> (usize, Self) {
+        let (shard, number) = crew::of_token(event.token());
+        let note = Self {
+            number,
+            readable: event.is_readable() || event.is_read_closed(),
+            writable: event.is_writable(),
+            gone: event.is_error() || event.is_write_closed(),
+        };
+        (shard, note)
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(
+        index: u16,
+        shared: Arc<Shared>,
+        registry: &Registry,
+        mut listeners: Vec<Listener>,
+    ) -> io::Result<Self> {
+        for (n, listener) in listeners.iter_mut().enumerate() {
+            listener.register(registry, crew::token(index, n))?;
+        }
+        let started = shared.clock.now();
+        Ok(Self {
+            index,
+            shared,
+            registry: registry.try_clone()?,
+            shards: Weak::new(),
+            posted: 0,
+            listeners,
+            connections: Slab::new(),
+            generation: 0,
+            tree: Subscriptions::new(),
+            wheel: Wheel::new(),
+            started,
+            now: Tick(0),
+            ready: VecDeque::new(),
+            more: VecDeque::new(),
+            dirty: Vec::new(),
+            stalled: publish::none_stalled(),
+            throttled: VecDeque::new(),
+            slow: SlowList::default(),
+            emptying: Emptying::No,
+            meters: MetersAtHand::default(),
+            turn_at: started,
+            deliveries: 0,
+            doomed: Vec::new(),
+            closed: Vec::new(),
+            tokens: TokenWatch::default(),
+            held: VecDeque::new(),
+            sweep_at: Tick(0),
+            fanouts: fanout::none(),
+            letters: VecDeque::new(),
+            found: Vec::new(),
+            ids: Vec::new(),
+            read_buf: vec![0; READ_BUF_LEN],
+            spare: Vec::new(),
+        })
+    }
+
+    /// The broker stops.
+    fn end(&mut self) {
+        let slots: Vec<u32> = self
+            .connections
+            .iter()
+            .map(|(key, _)| to_slot(key))
+            .collect();
+        slots
+            .into_iter()
+            .for_each(|slot| self.doom(slot, End::Stopping));
+        self.bury();
+        self.inbox(u32::from(self.index)).close();
+    }
+
+    fn turn(&mut self, notes: &[Note], worker: Worker) {
+        self.turn_at = self.shared.clock.now();
+        self.now = self.tick_now();
+        for note in notes {
+            self.note(*note);
+        }
+        self.accept_ready();
+        self.read_ready();
+        self.take_letters();
+        self.release_held();
+        self.retry_stalled();
+        self.release_throttled();
+        self.drain_some();
+        self.look_at_deadlines();
+        self.look_at_tokens();
+        self.sweep_store();
+        self.bury();
+        // Others may work on their letters while this one writes.
+        self.visit_others();
+        if worker == Worker::Own {
+            self.fan_out_some();
+        }
+        self.flush_all();
+        self.note_latency();
+        // Writing finds out who is gone.
+        self.bury();
+    }
+
+    fn wait_at_most(&self) -> Duration {
+        let letters = self.inbox(u32::from(self.index)).len() > 0;
+        let more = !self.ready.is_empty() || !self.more.is_empty() || !self.fanouts.is_empty();
+        let more = more || letters;
+        if more || self.listeners.iter().any(Listener::is_ready) {
+            Duration::ZERO
+        } else if !self.stalled.is_empty() {
+            STALL_RETRY
+        } else if self.listeners.iter().any(Listener::is_paused) {
+            ACCEPT_PAUSE
+        } else {
+            TICK
+        }
+    }
+
+    fn tick_now(&self) -> Tick {
+        let gone = self.turn_at.saturating_duration_since(self.started);
+        let ticks = gone.as_millis() / TICK.as_millis();
+        Tick(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
+    fn note(&mut self, note: Note) {
+        if let Some(listener) = self.listeners.get_mut(note.number) {
+            listener.note();
+            return;
+        }
+        let slot = to_slot(note.number.saturating_sub(self.listeners.len()));
+        let Some(connection) = self.connections.get_mut(to_key(slot)) else {
+            return;
+        };
+        if note.writable && connection.has_output() {
+            self.mark_dirty(slot);
+        }
+        if note.gone && self.is_paused(slot) {
+            // Reading, which would find out, may be far off.
+            self.doom(slot, End::Closed);
+        } else if note.gone || note.readable {
+            self.mark_ready(slot);
+        }
+    }
+
+    fn token(&self, slot: u32) -> Token {
+        crew::token(self.index, to_key(slot) + self.listeners.len())
+    }
+
+    fn counters(&self) -> &Counters {
+        let counters = self.shared.counters.get(usize::from(self.index));
+        counters.expect("each shard has its counters")
+    }
+
+    fn latencies(&self) -> &Latencies {
+        let latencies = self.shared.latencies.get(usize::from(self.index));
+        latencies.expect("each shard has its latencies")
+    }
+
+    /// When this turn began, in microseconds.
+    fn since_start_us(&self) -> u64 {
+        let gone = self.turn_at.saturating_duration_since(self.started);
+        u64::try_from(gone.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The kernel has messages now that came in this turn or before.
+    fn note_delivered(&mut self, unsent: Unsent) {
+        if unsent.since == self.turn_at {
+            // With all others of this turn, when it ends.
+            self.deliveries += unsent.count;
+            return;
+        }
+        let waited = (self.shared.clock.now()).saturating_duration_since(unsent.since);
+        self.latencies().deliver.observe(waited, unsent.count);
+    }
+
+    /// What was given to clients in this turn is with the kernel now.
+    fn note_latency(&mut self) {
+        let deliveries = std::mem::take(&mut self.deliveries);
+        if deliveries > 0 {
+            let now = self.shared.clock.now();
+            let took = now.saturating_duration_since(self.turn_at);
+            self.latencies().deliver.observe(took, deliveries);
+        }
+    }
+
+    fn interest(shared: &Shared, index: u16) -> &Interest {
+        let interest = shared.interests.get(usize::from(index));
+        interest.expect("each shard has its interests")
+    }
+
+    fn connection(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(to_key(slot)).filter(|c| !c.doomed)
+    }
+
+    fn mark_ready(&mut self, slot: u32) {
+        if let Some(connection) = self.connection(slot)
+            && !std::mem::replace(&mut connection.ready, true)
+        {
+            self.ready.push_back(slot);
+        }
+    }
+
+    fn mark_dirty(&mut self, slot: u32) {
+        if let Some(connection) = self.connection(slot)
+            && !std::mem::replace(&mut connection.dirty, true)
+        {
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Marks a connection for [`Shard::bury`]; from now on it neither gets nor says anything.
+    fn doom(&mut self, slot: u32, end: End) {
+        if let Some(connection) = self.connection(slot) {
+            connection.doomed = true;
+            self.doomed.push((slot, end));
+        }
+    }
+
+    fn is_paused(&self, slot: u32) -> bool {
+        let connection = self.connections.get(to_key(slot));
+        connection.is_none_or(Connection::is_paused)
+    }
+
+    /// Whose deadline may have come.
+    fn look_at_deadlines(&mut self) {
+        for occupant in self.wheel.advance(self.now) {
+            let now = self.now;
+            let Some(connection) = self.connection(occupant.slot) else {
+                continue;
+            };
+            if connection.generation != occupant.generation {
+                continue;
+            }
+            match connection.deadline(now) {
+                None => {}
+                Some((at, _)) if at > now => self.wheel.insert(at, occupant),
+                Some((_, end)) => {
+                    if end == End::NoHeart {
+                        self.counters().keep_alive_timeouts.one();
+                    }
+                    self.doom(occupant.slot, end);
+                }
+            }
+        }
+    }
+
+    /// Tells sessions whose subscriptions have moved.
+    fn apply_moved(&mut self, moved: Vec<crate::session::subscribe::Moved>) {
+        for moved in moved {
+            let connection = self.connections.get_mut(to_key(moved.slot));
+            if let Some(live) = connection.and_then(|c| c.session.live()) {
+                live.moved(moved.to);
+            }
+        }
+    }
+}
+
+fn desk<'d>(tree: &'d mut Subscriptions, shared: &'d Shared, index: u16, slot: u32) -> Desk<'d> {
+    let interest = Shard::interest(shared, index);
+    Desk {
+        tree,
+        interest,
+        shared: &shared.shared_subscriptions,
+        seat: Seat { shard: index, slot },
+        moved: Vec::new(),
+    }
+}
+
+/// Slots are counted in 32 bits, as there are fewer sockets than that.
+fn to_slot(key: usize) -> u32 {
+    u32::try_from(key).unwrap_or(u32::MAX)
+}
+
+fn to_key(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,229 @@
+//! Messages to the clients of this shard, from here and from other shards.
+
+use std::time::Duration;
+
+use message_bus::ChannelId;
+use mqtt_codec::QoS;
+
+use super::{Shard, to_key, trace::Traced};
+use crate::{
+    inbox::{Close, Deliver, Delivered, Describe, Letter, SendOut},
+    limits::{LETTERS_PER_TURN, RECEIVERS_AT_ONCE},
+    message::{Message, Outgoing, Terms},
+    offline::StoreFull,
+    session::KeptIn,
+    shared::Shared,
+    topic_meters::TopicMeters,
+};
+
+/// Connections beside which a list of receivers is short.
+const MANY: usize = 64 * RECEIVERS_AT_ONCE;
+
+impl Shard {
+    /// Gives one client a message; nothing if the seat has another occupant than `channel` now.
+    pub(super) fn deliver(
+        &mut self,
+        slot: u32,
+        channel: Option<ChannelId>,
+        outgoing: &Outgoing<'_>,
+        terms: Terms<'_>,
+    ) -> Delivered {
+        let delivered = self.put(slot, channel, outgoing, terms);
+        if delivered != Delivered::Gone {
+            self.mark_dirty(slot);
+        }
+        if delivered != Delivered::Full {
+            return delivered;
+        }
+        // More than a buffer in one turn is no sign that the client does not keep up.
+        self.flush(slot);
+        self.mark_dirty(slot);
+        self.put(slot, channel, outgoing, terms)
+    }
+
+    fn put(
+        &mut self,
+        slot: u32,
+        channel: Option<ChannelId>,
+        outgoing: &Outgoing<'_>,
+        terms: Terms<'_>,
+    ) -> Delivered {
+        let Self {
+            connections,
+            spare,
+            shared,
+            turn_at,
+            ..
+        } = self;
+        let connection = connections.get_mut(to_key(slot)).filter(|c| !c.doomed);
+        let Some(connection) = connection else {
+            return Delivered::Gone;
+        };
+        let Some(live) = connection.session.live() else {
+            return Delivered::Gone;
+        };
+        if channel.is_some_and(|channel| channel != live.channel) {
+            return Delivered::Gone;
+        }
+        if let Some(persistent) = &live.persistent
+            && outgoing.parts.qos.min(terms.qos) > QoS::AtMostOnce
+        {
+            let now = shared.clock.wall();
+            return match shared.offline.put(persistent.uid, outgoing, terms, now) {
+                Ok(()) => Delivered::Stored,
+                Err(StoreFull) => Delivered::Full,
+            };
+        }
+        let output = connection
+            .output
+            .get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let delivered = live.deliver(outgoing, terms, &shared.clock, output);
+        if delivered == Delivered::Sent {
+            output.note_message(*turn_at);
+        }
+        let behind = live.waiting().0 > 0;
+        let traced = outgoing.id.map(|id| (id, Traced::of(live)));
+        self.meter_delivery(delivered, outgoing);
+        if let Some((id, who)) = traced {
+            self.trace_delivery(&who, (id, outgoing.parts.topic), delivered);
+        }
+        if behind || delivered == Delivered::Full {
+            self.note_backlog(slot, delivered == Delivered::Full);
+        }
+        delivered
+    }
+
+    fn meter_delivery(&mut self, delivered: Delivered, outgoing: &Outgoing<'_>) {
+        let meter = self
+            .meters
+            .of(outgoing.parts.topic, meters(&self.shared, self.index));
+        match delivered {
+            Delivered::Sent | Delivered::Waits => {
+                meter.messages_out.one();
+                meter.bytes_out.add(outgoing.parts.payload.len());
+            }
+            // Counted when it is sent.
+            Delivered::Stored => {}
+            Delivered::Full | Delivered::Gone | Delivered::Expired => meter.dropped.one(),
+        }
+    }
+
+    /// Counts a message that was kept for a client and is sent now.
+    pub(super) fn meter_sent(&mut self, message: &Message, from: KeptIn, waited: Duration) {
+        let parts = message.parts();
+        let meter = (self.meters).of(parts.topic, meters(&self.shared, self.index));
+        meter.messages_out.one();
+        meter.bytes_out.add(parts.payload.len());
+        match from {
+            KeptIn::Store => self.latencies().deliver.observe(waited, 1),
+            // How long it waited is not the broker's doing, or was noted otherwise.
+            KeptIn::Away | KeptIn::Retained => {}
+        }
+    }
+
+    /// Counts a message of a client.
+    pub(super) fn meter_arrival(&mut self, outgoing: &Outgoing<'_>) {
+        let meter = self
+            .meters
+            .of(outgoing.parts.topic, meters(&self.shared, self.index));
+        meter.messages_in.one();
+        meter.bytes_in.add(outgoing.parts.payload.len());
+    }
+
+    /// Takes what other shards have left here, as much as one turn allows.
+    pub(super) fn take_letters(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        let mut left = LETTERS_PER_TURN;
+        loop {
+            // A list of many receivers is long: no more of them than there is room for.
+            let careful = !self.fanouts.is_empty() || self.connections.len() > MANY;
+            let (open, inbox) = (self.fanouts.open(), self.inbox(u32::from(self.index)));
+            inbox.take(&mut letters, open, careful);
+            left = left.saturating_sub(letters.len());
+            let done = letters.is_empty() || left == 0;
+            letters
+                .drain(..)
+                .for_each(|letter| self.take_letter(letter));
+            if done {
+                break;
+            }
+        }
+        self.letters = letters;
+    }
+
+    fn take_letter(&mut self, letter: Letter) {
+        match letter {
+            Letter::Deliver(deliver) => self.take_deliver(deliver),
+            Letter::Fanout(message) => self.fan_out(None, &Outgoing::shared_from(&message)),
+            Letter::Shared(deliver) => self.take_shared(&deliver),
+            Letter::Close(close) => self.take_close(close),
+            Letter::News { slot, channel } => self.take_news(slot, channel),
+            Letter::Memory(from) => self.take_memory(from),
+            Letter::Describe(describe) => self.take_describe(describe),
+            Letter::SendOut(send) => self.take_send_out(send),
+            Letter::Revoked(id) => self.take_revoked(&id),
+            // Who asked may have given up.
+            Letter::Survey(reply) => drop(reply.send(self.survey_slow())),
+        }
+    }
+
+    fn take_deliver(&mut self, deliver: Deliver) {
+        let Deliver {
+            slot,
+            channel,
+            message,
+            reply,
+        } = deliver;
+        let outgoing = Outgoing::shared_from(&message);
+        let delivered = self.deliver(slot, Some(channel), &outgoing, Terms::P2P);
+        let Some(reply) = reply else {
+            return self.settle(slot, delivered, outgoing.parts.qos);
+        };
+        if matches!(delivered, Delivered::Sent | Delivered::Waits) {
+            self.counters().messages_out.one();
+        }
+        // Who asked may have given up.
+        reply.send(delivered).ok();
+    }
+
+    fn take_describe(&mut self, describe: Describe) {
+        let tree = &self.tree;
+        let connection = self.connections.get_mut(to_key(describe.slot));
+        let live = connection.and_then(|c| c.session.live());
+        let live = live.filter(|live| live.channel == describe.channel);
+        let held = live.map(|live| live.describe(tree)).unwrap_or_default();
+        // Who asked may have given up.
+        describe.reply.send(held).ok();
+    }
+
+    fn take_send_out(&mut self, send: SendOut) {
+        let outgoing = Outgoing::shared_from(&send.message);
+        let mut sent = self.fan_out_counted(&outgoing);
+        for shared in send.shared {
+            sent += u64::from(self.send_shared(shared, &outgoing));
+        }
+        send.reply.send(sent).ok();
+    }
+
+    fn take_close(&mut self, close: Close) {
+        let Close {
+            slot,
+            channel,
+            end,
+            done,
+        } = close;
+        let live = self.connection(slot).and_then(|c| c.session.live());
+        if live.is_some_and(|live| live.channel == channel) {
+            self.doom(slot, end);
+        }
+        if let Some(done) = done {
+            // Told when it is closed, at the end of the turn.
+            self.closed.push(done);
+        }
+    }
+}
+
+fn meters(shared: &Shared, index: u16) -> &TopicMeters {
+    let meters = shared.topic_meters.get(usize::from(index));
+    meters.expect("each shard has its meters")
+}

@@ -1,0 +1,568 @@
+//! A message of a client: to whom it goes, and what happens while somebody has no room.
+//!
+//! Of `QoS` 1 nothing is lost here: its publisher gets no PUBACK and is not read until all who
+//! must get the message have room. `QoS` 0 and status are dropped and counted instead.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use message_bus::{
+    ChannelId, Uplink,
+    fair::{Bounds, FairQueue, Load, Place, Queued},
+};
+use model::{Destination, Priority, Topic};
+use mqtt_codec::{Delivery, PacketId, QoS, ReasonCode};
+
+use super::{Shard, store::Until, trace::Traced};
+use crate::{
+    hub::{HubFull, priority_of},
+    inbox::{Deliver, Delivered, Inbox, InboxFull, Letter},
+    interest::Places,
+    limits::{RETRIES_PER_TURN, THREADS_MAX, VISIT_RECEIVERS_MAX},
+    message::{Message, MessageId, MessageRef, Outgoing, Terms, expires_at, forwarded},
+    offline::{Kept, Publication, StoreFull, Uid},
+    routes::Seat,
+    session::{End, Incoming, RefusedPublish},
+    shared_subscriptions::SharedId,
+};
+
+/// Shards that must still get a message, a bit each.
+pub(super) type ShardSet = u64;
+
+const _: () = assert!(THREADS_MAX <= ShardSet::BITS as usize);
+
+/// Who published.
+#[derive(Clone, Copy, Debug)]
+struct Origin<'a> {
+    client_id: &'a str,
+    /// Its connection; a will has none any more.
+    slot: Option<u32>,
+    /// Its persistent session.
+    uid: Option<Uid>,
+    /// The identifier of a message of `QoS` 2.
+    inbound: Option<PacketId>,
+}
+
+/// What came of trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retried {
+    Done,
+    InVain,
+}
+
+/// Who must still get a message.
+#[derive(Debug)]
+struct Targets {
+    receiver: bool,
+    client: Option<(Seat, ChannelId)>,
+    shards: ShardSet,
+    shared: Vec<SharedId>,
+    /// The offline store, where it may have to wait or to be retained.
+    store: bool,
+    /// What its publisher waits for then.
+    until: Until,
+}
+
+impl Targets {
+    const fn is_empty(&self) -> bool {
+        !self.store && self.is_for_nobody_here()
+    }
+}
+
+impl Targets {
+    /// Whether nobody gets it who is connected.
+    const fn is_for_nobody_here(&self) -> bool {
+        let subscribers = self.shards != 0 || !self.shared.is_empty();
+        !self.receiver && self.client.is_none() && !subscribers
+    }
+}
+
+/// A message that found no room.
+#[derive(Debug)]
+pub(super) struct Stalled {
+    message: Arc<Message>,
+    topic: Topic,
+    delivery: Delivery,
+    targets: Targets,
+}
+
+/// Whose message it is, among those that found no room.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    slot: u32,
+    message: Arc<Message>,
+}
+
+impl Queued for Waiter {
+    fn place(&self) -> Place<'_> {
+        self.message.place()
+    }
+
+    fn bytes(&self) -> usize {
+        self.message.len()
+    }
+}
+
+/// Nobody waits. A connection waits with one message at most, so there is no other bound.
+pub(super) const fn none_stalled() -> FairQueue<Waiter> {
+    FairQueue::new(&UNBOUNDED)
+}
+
+const UNBOUNDED: Bounds = {
+    let all = Load {
+        len: usize::MAX,
+        bytes: usize::MAX,
+    };
+    Bounds {
+        lane: all,
+        others: all,
+        all,
+    }
+};
+
+impl Shard {
+    pub(super) fn publish(&mut self, slot: u32, incoming: &Incoming<'_>) {
+        self.counters().messages_in.one();
+        let id = self.message_id(incoming.topic.as_str());
+        let outgoing = Outgoing::borrowed(incoming.parts()).traced(id);
+        let outgoing = outgoing.ranked(incoming.precedence);
+        self.meter_arrival(&outgoing);
+        self.pace(slot);
+        let Some(mut targets) = self.targets(&incoming.topic, incoming.uplink, outgoing.parts.qos)
+        else {
+            self.trace_incoming(slot, id, incoming, "no_receiver");
+            self.counters().messages_no_receiver.one();
+            let text = "the client that the topic names is not connected";
+            let reason = ReasonCode::NoMatchingSubscribers;
+            self.acknowledge(slot, incoming.delivery, (reason, text), None);
+            return;
+        };
+        self.trace_incoming(slot, id, incoming, "accepted");
+        let nobody_here = targets.is_for_nobody_here();
+        let Some((client_id, uid)) = self.client(slot) else {
+            return;
+        };
+        let from = Origin {
+            client_id: &client_id,
+            slot: Some(slot),
+            uid,
+            inbound: inbound(incoming.delivery),
+        };
+        self.give_out(from, &incoming.topic, &outgoing, &mut targets);
+        if targets.is_empty() {
+            let reason = if nobody_here && targets.until.is_none() {
+                ReasonCode::NoMatchingSubscribers
+            } else {
+                ReasonCode::Success
+            };
+            self.acknowledge(slot, incoming.delivery, (reason, ""), targets.until);
+            return;
+        }
+        self.counters().stalls.one();
+        let message = outgoing.share();
+        let (topic, delivery) = (incoming.topic.clone(), incoming.delivery);
+        let waiter = Waiter {
+            slot,
+            message: Arc::clone(&message),
+        };
+        if let Some(connection) = self.connection(slot) {
+            connection.stalled = Some(Box::new(Stalled {
+                message,
+                topic,
+                delivery,
+                targets,
+            }));
+            self.stalled.push_anyway(waiter);
+        }
+    }
+
+    /// A message broke a rule; it may take its connection along.
+    pub(super) fn refused(&mut self, slot: u32, refused: RefusedPublish) -> Result<(), End> {
+        self.counters().messages_refused.one();
+        if let Some(id) = self.message_id(&refused.topic) {
+            let live = self.connection(slot).and_then(|c| c.session.live());
+            if let Some(who) = live.map(|live| Traced::of(live)) {
+                self.trace_refused(&who, id, &refused);
+            }
+        }
+        refused.end.map_or(Ok(()), Err)
+    }
+
+    fn trace_incoming(
+        &mut self,
+        slot: u32,
+        id: Option<MessageId>,
+        incoming: &Incoming<'_>,
+        code: &'static str,
+    ) {
+        let Some(id) = id else { return };
+        let live = self.connection(slot).and_then(|c| c.session.live());
+        let Some(who) = live.map(|live| Traced::of(live)) else {
+            return;
+        };
+        let message = (id, incoming.topic.as_str());
+        self.trace_publish(&who, message, code, incoming.delivery);
+    }
+
+    /// The last words of a client that was lost.
+    pub(super) fn publish_will(
+        &mut self,
+        topic: &Topic,
+        client_id: &str,
+        uplink: bool,
+        will: &Arc<Message>,
+    ) {
+        // Its expiry interval counts from now (MQTT 5, 3.1.3.2.4).
+        let will = will.parts();
+        let properties = forwarded(will.properties);
+        let clock = &self.shared.clock;
+        let id = self.message_id(topic.as_str());
+        let outgoing = Outgoing::borrowed(MessageRef {
+            properties: properties.as_properties(),
+            expires_at: expires_at(will.properties, || clock.wall()),
+            ..will
+        });
+        let precedence = self.shared.registry.rules().precedence(topic.parent());
+        let outgoing = outgoing.traced(id).ranked(precedence);
+        let targets = self.targets(topic, uplink, outgoing.parts.qos);
+        let code = targets.as_ref().map_or("no_receiver", |_| "accepted");
+        if let Some(id) = id {
+            self.trace_will(client_id, (id, topic.as_str()), code);
+        }
+        let Some(mut targets) = targets else { return };
+        let from = Origin {
+            client_id,
+            slot: None,
+            uid: None,
+            inbound: None,
+        };
+        self.give_out(from, topic, &outgoing, &mut targets);
+        if !targets.is_empty() {
+            self.counters().messages_dropped.one();
+        }
+    }
+
+    /// `None` if the one client that it is for is not connected, and has no session in which
+    /// the message could wait.
+    fn targets(&self, topic: &Topic, uplink: bool, qos: QoS) -> Option<Targets> {
+        let mut targets = Targets {
+            receiver: uplink,
+            client: None,
+            shards: 0,
+            shared: Vec::new(),
+            store: false,
+            until: None,
+        };
+        match topic.destination() {
+            Destination::Client(client_id) => {
+                let waits = qos > QoS::AtMostOnce;
+                match self.shared.routes.seat(client_id) {
+                    Some((_, _, true)) if waits => targets.store = true,
+                    Some((seat, channel, _)) => targets.client = Some((seat, channel)),
+                    None if waits && self.shared.offline.has_session(client_id) => {
+                        targets.store = true;
+                    }
+                    None => return None,
+                }
+            }
+            Destination::Subscribers => {
+                targets.store = true;
+                let shared = &self.shared.shared_subscriptions;
+                targets.shared = shared.matching(topic.as_str());
+                let places = Places::from(topic.as_str());
+                for (n, interest) in self.shared.interests.iter().enumerate() {
+                    if interest.is_there(places) {
+                        targets.shards |= 1 << n;
+                    }
+                }
+            }
+        }
+        Some(targets)
+    }
+
+    /// Gives the message to those of `targets` who have room; the others remain there.
+    fn give_out(
+        &mut self,
+        from: Origin<'_>,
+        topic: &Topic,
+        outgoing: &Outgoing<'_>,
+        targets: &mut Targets,
+    ) {
+        let mut dropped = 0;
+        if targets.store {
+            match self.give_store(from, topic, outgoing) {
+                Ok(kept) => (targets.store, targets.until) = (false, kept.until),
+                Err(StoreFull) if outgoing.parts.qos == QoS::AtMostOnce => {
+                    targets.store = false;
+                    dropped += 1;
+                }
+                Err(StoreFull) => {}
+            }
+        }
+        if targets.receiver {
+            targets.receiver = !self.give_receiver(from, topic, outgoing, &mut dropped);
+        }
+        if let Some((seat, channel)) = targets.client
+            && self.give_client(seat, channel, outgoing, &mut dropped)
+        {
+            targets.client = None;
+        }
+        targets
+            .shared
+            .retain(|shared| !self.give_shared(*shared, outgoing, &mut dropped));
+        let mut left = targets.shards;
+        while left != 0 {
+            let shard = left.trailing_zeros();
+            left &= left - 1;
+            if self.give_shard(from, shard, outgoing, &mut dropped) {
+                targets.shards &= !(1 << shard);
+            }
+        }
+        self.counters().messages_dropped.add(dropped);
+    }
+
+    fn give_store(
+        &self,
+        from: Origin<'_>,
+        topic: &Topic,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<Kept, StoreFull> {
+        let offline = &self.shared.offline;
+        if !outgoing.parts.retain && offline.is_empty() {
+            return Ok(Kept::default());
+        }
+        offline.publish(&Publication {
+            from: from.uid,
+            inbound: from.inbound,
+            to: match topic.destination() {
+                Destination::Client(client_id) => Some(client_id),
+                Destination::Subscribers => None,
+            },
+            parent: topic.parent(),
+            outgoing,
+            now: self.shared.clock.wall(),
+        })
+    }
+
+    /// Whether the console has it, or must do without.
+    fn give_receiver(
+        &mut self,
+        from: Origin<'_>,
+        topic: &Topic,
+        outgoing: &Outgoing<'_>,
+        dropped: &mut usize,
+    ) -> bool {
+        let at = self.shared.clock.wall();
+        let client_id = from.client_id.parse().expect("checked at CONNECT");
+        let payload = Bytes::copy_from_slice(outgoing.parts.payload);
+        let uplink = Uplink {
+            topic: topic.clone(),
+            from: client_id,
+            at,
+            payload,
+        };
+        match self.shared.hub.push(uplink) {
+            Ok(()) => {
+                self.counters().uplinks.one();
+                true
+            }
+            Err(HubFull(uplink)) => {
+                let worthless_late =
+                    outgoing.parts.qos == QoS::AtMostOnce || priority_of(&uplink) == Priority::Low;
+                *dropped += usize::from(worthless_late);
+                worthless_late
+            }
+        }
+    }
+
+    /// Whether the client has it, will get it, or must do without.
+    fn give_client(
+        &mut self,
+        seat: Seat,
+        channel: ChannelId,
+        outgoing: &Outgoing<'_>,
+        dropped: &mut usize,
+    ) -> bool {
+        if seat.shard == self.index {
+            let delivered = self.deliver(seat.slot, Some(channel), outgoing, Terms::P2P);
+            self.settle(seat.slot, delivered, outgoing.parts.qos);
+            return true;
+        }
+        let (slot, message) = (seat.slot, outgoing.share());
+        let letter = Letter::Deliver(Deliver {
+            slot,
+            channel,
+            message,
+            reply: None,
+        });
+        self.post(u32::from(seat.shard), letter, outgoing.parts.qos, dropped)
+    }
+
+    fn give_shard(
+        &mut self,
+        from: Origin<'_>,
+        shard: u32,
+        outgoing: &Outgoing<'_>,
+        dropped: &mut usize,
+    ) -> bool {
+        if shard == u32::from(self.index) {
+            if !self.may_fan_out(outgoing) {
+                return must_do_without(outgoing.parts.qos, dropped);
+            }
+            self.fan_out(from.slot, outgoing);
+            return true;
+        }
+        let letter = Letter::Fanout(outgoing.share());
+        let given = self.post(shard, letter, outgoing.parts.qos, dropped);
+        if given && self.is_worth_waking(shard, outgoing.parts.topic) {
+            self.call(shard);
+        }
+        given
+    }
+
+    /// With many receivers, two processors are faster than one.
+    fn is_worth_waking(&self, shard: u32, topic: &str) -> bool {
+        let index = usize::try_from(shard).ok();
+        let interest = index.and_then(|i| self.shared.interests.get(i));
+        interest.is_some_and(|i| i.count(topic) > VISIT_RECEIVERS_MAX)
+    }
+
+    pub(super) fn inbox(&self, shard: u32) -> &Inbox {
+        let index = usize::try_from(shard).ok();
+        let inbox = index.and_then(|i| self.shared.inboxes.get(i));
+        inbox.expect("routes and interests name shards that are there")
+    }
+
+    /// Leaves a letter for another shard, which is visited at the end of this turn.
+    fn post(&mut self, shard: u32, letter: Letter, qos: QoS, dropped: &mut usize) -> bool {
+        match self.inbox(shard).push_quietly(letter) {
+            Ok(_) => {
+                self.posted |= 1 << shard;
+                true
+            }
+            Err(InboxFull(_)) => must_do_without(qos, dropped),
+        }
+    }
+
+    /// Answers a publisher, once `until` is on disk.
+    fn acknowledge(
+        &mut self,
+        slot: u32,
+        delivery: Delivery,
+        (reason, text): (ReasonCode, &str),
+        until: Until,
+    ) {
+        if delivery == Delivery::AtMostOnce {
+            return;
+        }
+        let spare = self.spare.pop();
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        let output = connection
+            .output
+            .get_or_insert_with(|| spare.unwrap_or_default());
+        let start = output.mark();
+        output.hold(until);
+        let answered = match connection.session.live() {
+            Some(live) => live.acknowledge(delivery, reason, text, output),
+            None => Ok(()),
+        };
+        match answered {
+            Ok(()) => {
+                self.seal(slot, start);
+                self.mark_dirty(slot);
+            }
+            Err(end) => self.doom(slot, end),
+        }
+    }
+
+    fn client(&mut self, slot: u32) -> Option<(Arc<str>, Option<Uid>)> {
+        let live = self.connection(slot)?.session.live()?;
+        let uid = live.persistent.as_ref().map(|persistent| persistent.uid);
+        Some((Arc::clone(&live.client_id), uid))
+    }
+
+    /// Tries some of the messages again that found no room, and lets go on who is done.
+    pub(super) fn retry_stalled(&mut self) {
+        for _ in 0..self.stalled.len().min(RETRIES_PER_TURN) {
+            let Some(waiter) = self.stalled.pop() else {
+                break;
+            };
+            if self.retry(waiter.slot) == Retried::InVain {
+                self.stalled.push_anyway(waiter);
+            }
+        }
+    }
+
+    fn retry(&mut self, slot: u32) -> Retried {
+        let Some(connection) = self.connection(slot) else {
+            return Retried::Done;
+        };
+        let Some(mut stalled) = connection.stalled.take() else {
+            return Retried::Done;
+        };
+        let Some((client_id, uid)) = self.client(slot) else {
+            return Retried::Done;
+        };
+        let from = Origin {
+            client_id: &client_id,
+            slot: Some(slot),
+            uid,
+            inbound: inbound(stalled.delivery),
+        };
+        let outgoing = Outgoing::shared_from(&stalled.message);
+        if self.is_worth_trying(&stalled.topic, &outgoing, &stalled.targets) {
+            self.give_out(from, &stalled.topic, &outgoing, &mut stalled.targets);
+        }
+        if stalled.targets.is_empty() {
+            let until = stalled.targets.until;
+            self.acknowledge(slot, stalled.delivery, (ReasonCode::Success, ""), until);
+            self.mark_ready(slot);
+            return Retried::Done;
+        }
+        if let Some(connection) = self.connection(slot) {
+            connection.stalled = Some(stalled);
+        }
+        Retried::InVain
+    }
+
+    /// To find out that the console has no room costs less than to make a message for it.
+    fn is_worth_trying(&self, topic: &Topic, outgoing: &Outgoing<'_>, targets: &Targets) -> bool {
+        let others = targets.store || targets.client.is_some() || !targets.shared.is_empty();
+        let others = others || targets.shards != 0;
+        let payload = outgoing.parts.payload;
+        others || !targets.receiver || self.shared.hub.has_room(topic, payload.len())
+    }
+
+    /// What came of a delivery that nobody waits for.
+    pub(super) fn settle(&mut self, slot: u32, delivered: Delivered, qos: QoS) {
+        match delivered {
+            Delivered::Sent | Delivered::Waits => self.counters().messages_out.one(),
+            // Counted when it is sent.
+            Delivered::Stored => {}
+            Delivered::Gone => self.counters().messages_dropped.one(),
+            Delivered::Expired => self.counters().messages_expired.one(),
+            Delivered::Full if qos == QoS::AtMostOnce => self.counters().messages_dropped.one(),
+            Delivered::Full => {
+                // It was promised that none of these is lost while it is connected.
+                self.counters().slow_clients_closed.one();
+                self.doom(slot, End::TooSlow);
+            }
+        }
+    }
+}
+
+/// A message that finds no room is worthless later, or must wait.
+fn must_do_without(qos: QoS, dropped: &mut usize) -> bool {
+    let worthless_late = qos == QoS::AtMostOnce;
+    *dropped += usize::from(worthless_late);
+    worthless_late
+}
+
+const fn inbound(delivery: Delivery) -> Option<PacketId> {
+    match delivery {
+        Delivery::ExactlyOnce { packet_id, .. } => Some(packet_id),
+        Delivery::AtMostOnce | Delivery::AtLeastOnce { .. } => None,
+    }
+}

@@ -1,0 +1,264 @@
+//! From bytes of a peer to requests of its session.
+
+use std::io;
+
+use mqtt_codec::{Limits, Packet, decode};
+
+use super::{Shard, connection::Connection, desk, to_key};
+use crate::{
+    limits::{
+        CONNECTIONS_PER_TURN, FIRST_BYTES_PER_TURN, FIRST_READ_LEN, MORE_BYTES_PER_TURN,
+        MORE_READ_LEN, PACKET_LEN_MAX, READS_PER_TURN,
+    },
+    routes::Seat,
+    session::{End, Request, Session, Visitor},
+    wheel::Occupant,
+};
+
+/// How reading from one connection went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// All that was there; an event will tell of more.
+    Drained,
+    /// There may be more, after the others had their turn.
+    More,
+    /// It must wait for room.
+    Paused,
+}
+
+impl Shard {
+    pub(super) fn read_ready(&mut self) {
+        let mut buf = std::mem::take(&mut self.read_buf);
+        // Only those of now, and not all if they are many: letters wait meanwhile.
+        let mut left = FIRST_BYTES_PER_TURN;
+        for _ in 0..self.ready.len().min(CONNECTIONS_PER_TURN) {
+            if left > 0
+                && let Some(slot) = self.ready.pop_front()
+            {
+                let first = buf.get_mut(..FIRST_READ_LEN).unwrap_or_default();
+                left = left.saturating_sub(self.read_counted(slot, first));
+            }
+        }
+        // A few that say much must not hold up the many that say little.
+        let mut left = MORE_BYTES_PER_TURN;
+        while left > 0
+            && let Some(slot) = self.more.pop_front()
+        {
+            let more = buf.get_mut(..MORE_READ_LEN).unwrap_or_default();
+            left = left.saturating_sub(self.read_counted(slot, more).max(1));
+        }
+        self.read_buf = buf;
+    }
+
+    /// Returns how many bytes came.
+    fn read_counted(&mut self, slot: u32, buf: &mut [u8]) -> usize {
+        let before = self.counters().bytes_in.read();
+        self.read_once(slot, buf);
+        let len = self.counters().bytes_in.read().saturating_sub(before);
+        usize::try_from(len).unwrap_or(usize::MAX)
+    }
+
+    fn read_once(&mut self, slot: u32, buf: &mut [u8]) {
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        connection.ready = false;
+        connection.unread = false;
+        match self.read(slot, buf) {
+            Ok(Turn::Drained) => {}
+            Ok(Turn::More) => self.mark_more(slot),
+            Ok(Turn::Paused) => self.mark_unread(slot),
+            Err(end) => {
+                if matches!(end, End::Malformed(_)) {
+                    self.counters().packets_malformed.one();
+                }
+                return self.doom(slot, end);
+            }
+        }
+        if self.connection(slot).is_some_and(|c| c.has_output()) {
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn mark_more(&mut self, slot: u32) {
+        if let Some(connection) = self.connection(slot)
+            && !std::mem::replace(&mut connection.ready, true)
+        {
+            self.more.push_back(slot);
+        }
+    }
+
+    /// Edges are not told twice, so it must be remembered that there may be more.
+    fn mark_unread(&mut self, slot: u32) {
+        if let Some(connection) = self.connection(slot) {
+            connection.unread = true;
+        }
+    }
+
+    fn read(&mut self, slot: u32, buf: &mut [u8]) -> Result<Turn, End> {
+        // What waited for room, if this is how it goes on.
+        if self.connection(slot).is_some_and(|c| c.input.is_some()) {
+            self.consume(slot, &[])?;
+        }
+        let mut total = 0;
+        for _ in 0..READS_PER_TURN {
+            if self.is_paused(slot) {
+                return Ok(Turn::Paused);
+            }
+            let now = self.now;
+            let Some(connection) = self.connection(slot) else {
+                return Ok(Turn::Drained);
+            };
+            let len = match connection.transport.read(buf) {
+                Ok(0) => return Err(End::Closed),
+                Ok(len) => len,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    // Its answers may have filled what waits below MQTT.
+                    let paused = connection.is_paused();
+                    return Ok(if paused { Turn::Paused } else { Turn::Drained });
+                }
+                Err(e) => return Err(End::Socket(e.kind())),
+            };
+            if matches!(connection.session, Session::Live(_)) {
+                connection.last_heard = now;
+            }
+            let drained = connection.transport.is_drained_by(len, buf.len());
+            self.counters().bytes_in.add(len);
+            self.consume(slot, buf.get(..len).unwrap_or_default())?;
+            if drained && !self.is_paused(slot) {
+                return Ok(Turn::Drained);
+            }
+            total += len;
+            if total >= buf.len() {
+                break;
+            }
+        }
+        Ok(Turn::More)
+    }
+
+    /// Handles the packets in `bytes`, behind what was left of those before. What remains is
+    /// kept: less than a packet, or what must wait for room.
+    fn consume(&mut self, slot: u32, bytes: &[u8]) -> Result<(), End> {
+        let kept = self.connection(slot).and_then(|c| c.input.take());
+        let rest = if let Some(mut input) = kept {
+            input.extend_from_slice(bytes);
+            let used = self.handle_packets(slot, &input)?;
+            input.drain(..used);
+            input
+        } else {
+            let used = self.handle_packets(slot, bytes)?;
+            let rest = bytes.get(used..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(());
+            }
+            Box::new(rest.to_vec())
+        };
+        if !rest.is_empty()
+            && let Some(connection) = self.connection(slot)
+        {
+            connection.input = Some(rest);
+        }
+        Ok(())
+    }
+
+    fn handle_packets(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, End> {
+        let mut used = 0;
+        while !self.is_paused(slot) {
+            let Some(connection) = self.connection(slot) else {
+                break;
+            };
+            let version = connection.session.version();
+            let limits = Limits {
+                version,
+                packet_len_max: PACKET_LEN_MAX,
+            };
+            let rest = bytes.get(used..).unwrap_or_default();
+            let Some((packet, len)) = decode(rest, limits).map_err(End::Malformed)? else {
+                break;
+            };
+            self.handle(slot, packet)?;
+            used += len;
+        }
+        Ok(used)
+    }
+
+    fn handle(&mut self, slot: u32, packet: Packet<'_>) -> Result<(), End> {
+        let Self {
+            connections,
+            shared,
+            spare,
+            tree,
+            index,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(to_key(slot)) else {
+            return Ok(());
+        };
+        let Connection {
+            session,
+            output,
+            transport,
+            refused,
+            ..
+        } = connection;
+        let out = output.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let start = out.mark();
+        let visitor = Visitor {
+            certificate: transport.certificate(),
+            refused: *refused,
+        };
+        let context = shared.context(
+            Seat {
+                shard: *index,
+                slot,
+            },
+            visitor,
+        );
+        match session.handle(packet, &context, out)? {
+            Request::Nothing => {}
+            Request::Connected {
+                access_key_id,
+                subscriptions,
+            } => {
+                self.resubscribe(slot, &subscriptions);
+                self.connected(slot, access_key_id)?;
+            }
+            Request::Publish(incoming) => self.publish(slot, &incoming),
+            Request::Refused(refused) => self.refused(slot, *refused)?,
+            Request::TokensChanged => self.watch_tokens(slot),
+            Request::Subscribe(subscribe) => {
+                let Some(live) = session.live() else {
+                    return Ok(());
+                };
+                let mut desk = desk(tree, shared, *index, slot);
+                live.subscribe(&subscribe, &context, &mut desk, out)?;
+            }
+            Request::Unsubscribe(unsubscribe) => {
+                let Some(live) = session.live() else {
+                    return Ok(());
+                };
+                let mut desk = desk(tree, shared, *index, slot);
+                live.unsubscribe(&unsubscribe, &context, &mut desk, out)?;
+                let moved = desk.moved;
+                self.apply_moved(moved);
+            }
+        }
+        self.seal(slot, start);
+        Ok(())
+    }
+
+    /// From now on the keep alive counts, not the time-out before CONNECT.
+    pub(super) fn restart_deadline(&mut self, slot: u32) {
+        let now = self.now;
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        connection.generation = generation;
+        connection.last_heard = now;
+        if let Some((at, _)) = connection.deadline(now) {
+            self.wheel.insert(at, Occupant { slot, generation });
+        }
+    }
+}

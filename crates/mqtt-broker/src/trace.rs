@@ -1,0 +1,222 @@
+//! What became of connections and messages, for three days.
+//!
+//! Invariant: an event loop never waits for the disk, and never wakes anybody for a trace: it
+//! puts an event into a ring of its own, which a thread empties a few times a second.
+//! Invariant: a flood of messages is traced in part only; what is left out is counted.
+
+mod store;
+
+use std::{
+    borrow::Cow,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use message_bus::{
+    ChannelId,
+    admin::{TraceAction, TraceEntry, TraceLevel, TracePage, TraceQuery},
+};
+use model::{BULK, STATUS, Timestamp};
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    levels,
+    limits::{TRACE_RING_LEN_MAX, TRACED_MESSAGES_PER_SECOND},
+    message::MessageId,
+    registry::Registry,
+};
+use store::Store;
+
+/// How long an event may stay in a ring.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Timestamp,
+    pub(crate) action: TraceAction,
+    pub(crate) code: &'static str,
+    pub(crate) info: Cow<'static, str>,
+    pub(crate) client_id: Arc<str>,
+    pub(crate) channel: Option<ChannelId>,
+    /// Its number and topic; who acknowledges it does not say the topic again.
+    pub(crate) message: Option<(MessageId, Option<Box<str>>)>,
+}
+
+impl Event {
+    fn entry(self) -> TraceEntry {
+        let (message_id, topic) = match self.message {
+            Some((id, topic)) => (Some(id.to_string()), topic.map(Into::into)),
+            None => (None, None),
+        };
+        TraceEntry {
+            time: self.at,
+            action: self.action,
+            code: self.code.to_owned(),
+            info: self.info.into_owned(),
+            client_id: self.client_id.to_string(),
+            channel_id: self.channel.map(|channel| channel.to_string()),
+            message_id,
+            topic,
+        }
+    }
+}
+
+/// Events of one event loop on their way to the disk.
+#[derive(Debug, Default)]
+struct Ring {
+    events: Vec<Event>,
+    /// Messages that were traced in this second.
+    second: u64,
+    messages: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    rings: Box<[Mutex<Ring>]>,
+    dropped: AtomicU64,
+    store: Mutex<Store>,
+    stopping: Mutex<bool>,
+    stop: Condvar,
+}
+
+impl Tracer {
+    /// Opens the traces of `dir`, for `shards` event loops.
+    pub(crate) fn open(dir: &Path, shards: usize) -> io::Result<Self> {
+        Ok(Self {
+            rings: (0..shards).map(|_| Mutex::default()).collect(),
+            dropped: AtomicU64::new(0),
+            store: Mutex::new(Store::open(dir)?),
+            stopping: Mutex::new(false),
+            stop: Condvar::new(),
+        })
+    }
+
+    /// Whether a message is traced: by its topic, and as far as the budget of this second goes.
+    pub(crate) fn takes_message(
+        &self,
+        shard: u16,
+        level: TraceLevel,
+        topic: &str,
+        now: impl FnOnce() -> Timestamp,
+    ) -> bool {
+        let wanted = match level {
+            TraceLevel::Devices => false,
+            TraceLevel::Messages => {
+                let parent = levels::parent(topic);
+                parent != STATUS && parent != BULK
+            }
+            TraceLevel::Everything => true,
+        };
+        if !wanted {
+            return false;
+        }
+        let Some(ring) = self.rings.get(usize::from(shard)) else {
+            return false;
+        };
+        let second = now().as_millis() / 1_000;
+        let mut ring = ring.lock();
+        if ring.second != second {
+            ring.second = second;
+            ring.messages = 0;
+        }
+        ring.messages = ring.messages.saturating_add(1);
+        if ring.messages <= TRACED_MESSAGES_PER_SECOND {
+            return true;
+        }
+        drop(ring);
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+
+    /// Puts an event into the ring of an event loop, if there is room.
+    pub(crate) fn push(&self, shard: u16, event: Event) {
+        let Some(ring) = self.rings.get(usize::from(shard)) else {
+            return;
+        };
+        let mut ring = ring.lock();
+        if ring.events.len() < TRACE_RING_LEN_MAX {
+            ring.events.push(event);
+        } else {
+            drop(ring);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was lost since the start, as more came than is written.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Reads traces, those that are still in a ring included. Waits for the disk.
+    pub(crate) fn query(&self, query: &TraceQuery) -> io::Result<TracePage> {
+        self.flush()?;
+        let segments = self.store.lock().segments();
+        store::query(&segments, query)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut events = Vec::new();
+        for ring in &self.rings {
+            events.append(&mut ring.lock().events);
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        // Event loops take turns; a reader wants one order.
+        events.sort_by_key(|event| event.at);
+        let count = events.len() as u64;
+        let mut store = self.store.lock();
+        let written = store.append(events.into_iter().map(Event::entry));
+        if written.is_err() {
+            self.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+        written
+    }
+
+    /// Writes down what comes, until [`Tracer::stop`].
+    pub(crate) fn start(self: &Arc<Self>, registry: Arc<Registry>) -> io::Result<JoinHandle<()>> {
+        let tracer = Arc::clone(self);
+        let name = "mqtt-trace".to_owned();
+        std::thread::Builder::new()
+            .name(name)
+            .spawn(move || tracer.run(&registry))
+    }
+
+    fn run(&self, registry: &Registry) {
+        let mut failing = false;
+        loop {
+            let stopping = {
+                let mut stopping = self.stopping.lock();
+                if !*stopping {
+                    self.stop.wait_for(&mut stopping, FLUSH_INTERVAL);
+                }
+                *stopping
+            };
+            registry.store_seen();
+            match self.flush() {
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::warn!(%error, "traces cannot be written and are lost");
+                }
+                Err(_same) => {}
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Ends the thread, once all is written.
+    pub(crate) fn stop(&self) {
+        *self.stopping.lock() = true;
+        self.stop.notify_all();
+    }
+}

@@ -1,0 +1,167 @@
+//! Commits: data blocks to the disk first, then the index names them.
+
+use std::sync::Arc;
+
+use cache::{Batch, Run, Table, Ticket};
+use vfs::{Attributes, ErrorKind, Inode, VfsResult, posix};
+
+use super::Engine;
+use crate::{
+    fault, keys,
+    node::{DataState, Node, NodeState},
+    record::Content,
+};
+
+/// A file's content and map at one moment, on its way into the index.
+struct Snapshot {
+    content: Content,
+    pages: Vec<(u64, Option<Vec<u8>>)>,
+    replaced: Vec<Run>,
+}
+
+impl Engine {
+    pub(crate) async fn commit(self: &Arc<Self>, inode: Inode) -> VfsResult<Attributes> {
+        let node = self.known_node(inode).await?;
+        posix::require_regular(&node.lock()?.record.attributes())?;
+        self.commit_node(&node).await?;
+        let state = node.lock()?;
+        Ok(state.record.attributes())
+    }
+
+    /// Returns when all that was written to the file before is durable.
+    pub(crate) async fn commit_node(&self, node: &Arc<Node>) -> VfsResult<()> {
+        let _gate = node.committing.lock().await;
+        let taken = take_snapshot(&mut *node.lock()?);
+        let snapshot = match taken {
+            Ok(snapshot) => snapshot,
+            // The one before us may have written everything, and failed to make it durable.
+            Err(Some(ticket)) => return self.durable(ticket).await,
+            Err(None) => return Ok(()),
+        };
+        // Without pages only numbers have changed.
+        if !snapshot.pages.is_empty()
+            && let Err(e) = self.log.sync().await
+        {
+            restore(&mut node.state.lock(), snapshot);
+            return Err(fault::of_cache(e));
+        }
+        let (ticket, replaced) = {
+            let mut state = node.lock()?;
+            let mut batch = Batch::default();
+            state.synced = snapshot.content;
+            for (page, record) in snapshot.pages {
+                let key = keys::of_page(node.inode, page);
+                match record {
+                    Some(record) => batch.put(Table::Extents, key, record),
+                    None => batch.remove(Table::Extents, key),
+                }
+            }
+            self.save(&state, &mut batch);
+            if state.persisted().is_content_dirty() {
+                self.mark_dirty_as_is(&mut state, &mut batch);
+            }
+            if !is_unsynced(&state) {
+                self.unsynced.lock().remove(&node.inode);
+            }
+            let ticket = self.index.submit(batch);
+            if let Some(data) = state.data_mut() {
+                data.last_commit = Some(ticket);
+            }
+            (ticket, snapshot.replaced)
+        };
+        self.durable(ticket).await?;
+        self.release(node, replaced);
+        Ok(())
+    }
+
+    /// Writes the promise of an upload down without putting the upload off.
+    fn mark_dirty_as_is(&self, state: &mut NodeState, batch: &mut Batch) {
+        let inode = state.record.attributes.inode;
+        let since = self
+            .queue
+            .since(inode)
+            .unwrap_or_else(|| self.touch_queue(state));
+        batch.put(Table::Dirty, keys::of_inode(inode), since.to_be_bytes());
+    }
+
+    /// Blocks that nothing durable names: freed as soon as nobody reads them.
+    pub(crate) fn release(&self, node: &Node, runs: Vec<Run>) {
+        let free = match &mut node.state.lock().data {
+            DataState::Loaded(data) => data.release(runs),
+            DataState::Unloaded => runs,
+        };
+        free.into_iter().for_each(|run| self.log.free(run));
+        self.space.has_changed();
+    }
+
+    /// Notes that a file has something to commit.
+    pub(crate) fn note_unsynced(&self, inode: Inode) {
+        let now = self.clock.now();
+        self.unsynced.lock().entry(inode).or_insert(now);
+    }
+
+    /// Commits what has waited for long; NFS clients should ask, but some never do.
+    pub(crate) async fn commit_old(&self, at_least: std::time::Duration) {
+        let now = self.clock.now();
+        let old: Vec<Inode> = {
+            let unsynced = self.unsynced.lock();
+            let is_old = |since| now.saturating_duration_since(since) >= at_least;
+            let old = unsynced.iter().filter(|(_, since)| is_old(**since));
+            old.map(|(inode, _)| *inode).collect()
+        };
+        for inode in old {
+            let committed = match self.node(inode) {
+                Ok(node) => self.commit_node(&node).await,
+                Err(e) => Err(e),
+            };
+            match committed {
+                Ok(()) => {}
+                Err(e) if e.kind() == ErrorKind::Stale => {
+                    self.unsynced.lock().remove(&inode);
+                }
+                Err(e) => tracing::warn!(inode = inode.0, error = %e, "cannot commit a file"),
+            }
+        }
+    }
+}
+
+fn is_unsynced(state: &NodeState) -> bool {
+    match &state.data {
+        DataState::Loaded(data) => data.is_unsynced,
+        DataState::Unloaded => false,
+    }
+}
+
+/// From here on, later writes go to other blocks. If there is nothing to commit: the commit
+/// before.
+fn take_snapshot(state: &mut NodeState) -> Result<Snapshot, Option<Ticket>> {
+    let content = state.record.content;
+    let DataState::Loaded(data) = &mut state.data else {
+        return Err(None);
+    };
+    if !data.is_unsynced {
+        return Err(data.last_commit);
+    }
+    data.is_unsynced = false;
+    let touched = std::mem::take(&mut data.touched);
+    let mut pages = Vec::with_capacity(touched.len());
+    for page in touched {
+        data.extents.settle(page);
+        pages.push((page, data.extents.encode_page(page)));
+    }
+    Ok(Snapshot {
+        content,
+        pages,
+        replaced: std::mem::take(&mut data.replaced),
+    })
+}
+
+/// The commit failed: everything is still to be committed.
+fn restore(state: &mut NodeState, snapshot: Snapshot) {
+    if let DataState::Loaded(data) = &mut state.data {
+        data.is_unsynced = true;
+        data.touched
+            .extend(snapshot.pages.into_iter().map(|(page, _)| page));
+        data.replaced.extend(snapshot.replaced);
+    }
+}

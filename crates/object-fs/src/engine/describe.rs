@@ -1,0 +1,94 @@
+//! What there is to say of one file, and of the queue.
+
+use std::sync::Arc;
+
+use model::{FileState, FileStatus, QueueItem};
+use vfs::{FileType, Inode, VfsResult};
+
+use super::Engine;
+use crate::{
+    keys,
+    upload::{ItemStatus, Work},
+};
+
+impl Engine {
+    /// The state of a file or directory.
+    pub(crate) async fn file_status(self: &Arc<Self>, path: &str) -> VfsResult<FileStatus> {
+        let inode = self.resolve(path).await?;
+        let node = self.node(inode)?;
+        let cached_bytes = self.cached_bytes(&node)?;
+        let is_pinned = self.is_pinned(inode)?;
+        let path = self.path_of(inode)?;
+        let item = self.queue.item(&Work::Inode(inode));
+        let mut state = node.lock()?;
+        let is_file = state.record.attributes.file_type == FileType::Regular;
+        let clean = state.record.clean_generation;
+        let dirty_blocks = match state.data_mut() {
+            Some(data) => data.extents.dirty_blocks(clean),
+            None => 0,
+        };
+        let record = &state.record;
+        Ok(FileStatus {
+            inode: inode.0,
+            is_dir: record.attributes.file_type == FileType::Directory,
+            size: record.attributes().size,
+            state: state_of(item.as_ref(), &path),
+            cached_bytes,
+            dirty_bytes: if is_file {
+                (dirty_blocks * cache::BLOCK_LEN).min(record.content.size)
+            } else {
+                0
+            },
+            dirty_since: item.map(|item| item.since_ms),
+            is_pinned,
+            object: record.remote.as_ref().map(|r| r.key.to_string()),
+            etag: record
+                .remote
+                .as_ref()
+                .and_then(|r| r.etag.as_ref().map(|etag| etag.0.clone())),
+            path,
+        })
+    }
+
+    /// The oldest pieces of work for the object store.
+    pub(crate) fn queue_items(&self, limit: usize) -> Vec<QueueItem> {
+        let listed = self.queue.items(limit);
+        let items = listed.into_iter().map(|(work, item)| {
+            let (kind, what) = match work {
+                Work::Inode(inode) => ("upload", self.path_of(inode).unwrap_or_default()),
+                Work::Walk(inode) => ("rename", self.path_of(inode).unwrap_or_default()),
+                Work::Tombstone(key) => ("delete", key.into()),
+            };
+            QueueItem {
+                kind: kind.to_owned(),
+                what,
+                bytes: item.bytes,
+                since: item.since_ms,
+                is_running: item.is_running,
+                failures: item.failures,
+                error: item.error,
+            }
+        });
+        items.collect()
+    }
+
+    /// The path of an inode, without a slash at either end.
+    pub(crate) fn path_of(&self, inode: Inode) -> VfsResult<String> {
+        let key = self.desired_key(inode)?.unwrap_or_default();
+        Ok(key.trim_end_matches('/').to_owned())
+    }
+}
+
+fn state_of(item: Option<&ItemStatus>, path: &str) -> FileState {
+    let is_copy = path.split('/').next() == Some(keys::CONFLICTS_DIR) && path.contains('/');
+    match item {
+        Some(item) if item.failures > 0 => FileState::Failed {
+            reason: item.error.clone().unwrap_or_default(),
+            failures: item.failures,
+        },
+        Some(item) if item.is_running => FileState::Uploading,
+        Some(_) => FileState::Dirty,
+        None if is_copy => FileState::Conflict,
+        None => FileState::Clean,
+    }
+}

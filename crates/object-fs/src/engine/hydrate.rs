@@ -1,0 +1,111 @@
+//! Attributes of objects that were seen in a listing only.
+
+use std::sync::Arc;
+
+use cache::Batch;
+use futures::TryStreamExt as _;
+use object_store::{ObjectMeta, StoreErrorKind};
+use vfs::{ErrorKind, FileType, Inode, SYMLINK_LEN_MAX, VfsError, VfsResult};
+
+use super::Engine;
+use crate::{
+    fault, metadata,
+    node::Node,
+    record::{Knowledge, Remote},
+};
+
+impl Engine {
+    /// The node of an inode with its real attributes.
+    pub(crate) async fn known_node(self: &Arc<Self>, inode: Inode) -> VfsResult<Arc<Node>> {
+        let node = self.node(inode)?;
+        let remote = {
+            let state = node.lock()?;
+            match state.record.knowledge {
+                Knowledge::Known => return Ok(Arc::clone(&node)),
+                Knowledge::ListedOnly => state.record.remote.clone(),
+            }
+        };
+        if let Some(remote) = remote {
+            Box::pin(self.hydrate(&node, &remote)).await?;
+        }
+        Ok(node)
+    }
+
+    /// Asks for an object's metadata and takes it over.
+    async fn hydrate(self: &Arc<Self>, node: &Arc<Node>, remote: &Remote) -> VfsResult<()> {
+        let meta = match self.store.head(&remote.key).await {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == StoreErrorKind::NotFound => {
+                self.forget_vanished(node, &remote.key).await?;
+                return Err(ErrorKind::Stale.into());
+            }
+            Err(e) => return Err(fault::of_store(e)),
+        };
+        let target = self.target_of(&remote.key, &meta).await?;
+        let (ticket, runs) = {
+            let mut state = node.lock()?;
+            let is_same = state.record.remote.as_ref().map(|r| &r.key) == Some(&remote.key);
+            if state.record.knowledge == Knowledge::Known || !is_same {
+                return Ok(());
+            }
+            let (mut batch, mut runs) = (Batch::default(), Vec::new());
+            if meta.etag != remote.etag || meta.size != remote.size {
+                // Newer than the listing: the content is not what we thought either.
+                runs = self.take_content(&mut state, &meta, &mut batch)?;
+            }
+            let record = &mut state.record;
+            if let Some(found) = &meta.metadata {
+                metadata::apply(found, &mut record.attributes);
+            }
+            if record.attributes.file_type == FileType::Symlink {
+                record.attributes.size = meta.size;
+                record.target = target;
+            }
+            record.knowledge = Knowledge::Known;
+            self.save(&state, &mut batch);
+            (self.index.submit(batch), runs)
+        };
+        self.durable(ticket).await?;
+        self.release(node, runs);
+        Ok(())
+    }
+
+    /// The bytes of a symbolic link, if the object is one.
+    async fn target_of(&self, key: &str, meta: &ObjectMeta) -> VfsResult<Option<Box<str>>> {
+        let mut probe = probe_attributes();
+        if let Some(found) = &meta.metadata {
+            metadata::apply(found, &mut probe);
+        }
+        let is_link = probe.file_type == FileType::Symlink && !key.ends_with('/');
+        if !is_link {
+            return Ok(None);
+        }
+        if meta.size == 0 || meta.size > SYMLINK_LEN_MAX as u64 {
+            let message = format!("object `{key}` is no symbolic link: {} bytes", meta.size);
+            return Err(VfsError::new(ErrorKind::Io, message));
+        }
+        let body = self.store.get(key, 0, meta.size, meta.etag.as_ref()).await;
+        let body = body.map_err(fault::of_store)?;
+        let chunks: Vec<bytes::Bytes> = body.try_collect().await.map_err(fault::of_store)?;
+        let text = String::from_utf8(chunks.concat())
+            .map_err(|e| VfsError::caused_by(ErrorKind::Io, "a link's target is not UTF-8", e))?;
+        Ok(Some(text.into()))
+    }
+}
+
+fn probe_attributes() -> vfs::Attributes {
+    let time = vfs::FileTime::default();
+    vfs::Attributes {
+        inode: Inode(0),
+        file_type: FileType::Regular,
+        mode: 0,
+        link_count: 1,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        used_bytes: 0,
+        atime: time,
+        mtime: time,
+        ctime: time,
+    }
+}

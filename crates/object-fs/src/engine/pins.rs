@@ -1,0 +1,121 @@
+//! Pins: files and trees that stay in the cache.
+//!
+//! A pin belongs to an inode, so it moves with a rename and goes with a removal. A directory's
+//! pin holds for all that is below it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use cache::{Batch, KeyRange, Table};
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+use vfs::{ErrorKind, Inode, VfsError, VfsResult};
+
+use super::{Engine, ROOT};
+use crate::{fault, keys};
+
+/// Pins of a share: they are in memory.
+const PINS_MAX: usize = 10_000;
+/// How often pinned trees are looked through for what is not in the cache.
+const PIN_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The pinned inodes.
+#[derive(Debug, Default)]
+pub(crate) struct Pins {
+    inodes: RwLock<BTreeSet<Inode>>,
+    changed: Notify,
+}
+
+impl Pins {
+    /// Those of the index.
+    pub(super) fn load(index: &cache::Index) -> VfsResult<Self> {
+        let range = KeyRange::all();
+        let pinned = index.scan(Table::Pins, &range, PINS_MAX);
+        let mut inodes = BTreeSet::new();
+        for entry in pinned.map_err(fault::of_cache)? {
+            inodes.insert(Inode(keys::number(&entry.key)?));
+        }
+        Ok(Self {
+            inodes: RwLock::new(inodes),
+            changed: Notify::new(),
+        })
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.inodes.read().len() as u64
+    }
+}
+
+impl Engine {
+    /// Pins an inode; durable when it returns. What is missing is fetched behind it.
+    pub(crate) async fn pin(&self, inode: Inode) -> VfsResult<()> {
+        let ticket = {
+            let mut pinned = self.pins.inodes.write();
+            if pinned.len() >= PINS_MAX && !pinned.contains(&inode) {
+                let message = format!("a share has at most {PINS_MAX} pins: pin a directory");
+                return Err(VfsError::new(ErrorKind::TooBig, message));
+            }
+            pinned.insert(inode);
+            let mut batch = Batch::default();
+            batch.put(Table::Pins, keys::of_inode(inode), []);
+            self.index.submit(batch)
+        };
+        self.durable(ticket).await?;
+        self.pins.changed.notify_one();
+        Ok(())
+    }
+
+    /// Takes a pin away; whether there was one.
+    pub(crate) async fn unpin(&self, inode: Inode) -> VfsResult<bool> {
+        let mut batch = Batch::default();
+        let was_pinned = self.drop_pin(inode, &mut batch);
+        self.durable(self.index.submit(batch)).await?;
+        Ok(was_pinned)
+    }
+
+    /// The pin of an inode that goes.
+    pub(super) fn drop_pin(&self, inode: Inode, batch: &mut Batch) -> bool {
+        let is_pinned = self.pins.inodes.read().contains(&inode);
+        if is_pinned {
+            self.pins.inodes.write().remove(&inode);
+            batch.remove(Table::Pins, keys::of_inode(inode));
+        }
+        is_pinned
+    }
+
+    /// Whether an inode, or a directory above it, is pinned.
+    pub(crate) fn is_pinned(&self, inode: Inode) -> VfsResult<bool> {
+        if self.pins.inodes.read().is_empty() {
+            return Ok(false);
+        }
+        let mut at = inode;
+        for _ in 0..=keys::KEY_LEN_MAX {
+            if self.pins.inodes.read().contains(&at) {
+                return Ok(true);
+            }
+            if at == ROOT {
+                return Ok(false);
+            }
+            at = self.node(at)?.lock()?.record.parent;
+        }
+        Ok(false)
+    }
+
+    /// Fetches what is pinned and not in the cache: after each pin, and now and then, because
+    /// the bucket's content changes.
+    pub(crate) async fn keep_pins_for_ever(self: Arc<Self>) {
+        loop {
+            let pinned: Vec<Inode> = self.pins.inodes.read().iter().copied().collect();
+            for inode in pinned {
+                if let Err(e) = self.fetch_tree(inode, &mut |_| {}).await
+                    && e.kind() != ErrorKind::Stale
+                {
+                    tracing::warn!(inode = inode.0, error = %e, "cannot fetch what is pinned");
+                }
+            }
+            tokio::select! {
+                () = self.pins.changed.notified() => {}
+                () = self.clock.sleep(PIN_INTERVAL) => {}
+            }
+        }
+    }
+}

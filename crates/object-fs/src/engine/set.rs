@@ -1,0 +1,148 @@
+//! Changes of attributes, size among them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache::{BLOCK_LEN, Batch, Run};
+use vfs::{Attributes, Caller, FileTime, FileType, Inode, SetAttributes, VfsResult, posix};
+
+use super::{Engine, fetch::Window, read::index};
+use crate::{
+    extents::Extent,
+    node::{Node, NodeState},
+};
+
+/// A change of attributes.
+struct Change<'a> {
+    caller: &'a Caller,
+    set: SetAttributes,
+    guard: Option<FileTime>,
+}
+
+impl Change<'_> {
+    fn check(&self, state: &NodeState, now: FileTime) -> VfsResult<Attributes> {
+        let current = state.record.attributes();
+        posix::check_guard(&current, self.guard)?;
+        posix::apply_set(self.caller, &current, &self.set, now)
+    }
+}
+
+impl Engine {
+    pub(crate) async fn set_attributes(
+        self: &Arc<Self>,
+        caller: &Caller,
+        inode: Inode,
+        set: SetAttributes,
+        guard: Option<FileTime>,
+    ) -> VfsResult<Attributes> {
+        self.require_writable()?;
+        let node = self.known_node(inode).await?;
+        let change = Change { caller, set, guard };
+        if set.size.is_some() {
+            self.resize(&node, &change).await?;
+        } else {
+            let ticket = {
+                let mut state = node.lock()?;
+                let next = change.check(&state, self.now())?;
+                take_attributes(&mut state, next);
+                let mut batch = Batch::default();
+                self.save(&state, &mut batch);
+                if inode != super::ROOT {
+                    self.mark_dirty(&mut state, &mut batch);
+                }
+                self.index.submit(batch)
+            };
+            self.durable(ticket).await?;
+        }
+        let state = node.lock()?;
+        Ok(state.record.attributes())
+    }
+
+    async fn resize(self: &Arc<Self>, node: &Arc<Node>, change: &Change<'_>) -> VfsResult<()> {
+        let gate = node.writing.lock().await;
+        let next = change.check(&*node.lock()?, self.now())?;
+        let tail = self.cut_block(node, next.size).await?;
+        {
+            let locked = node.lock();
+            let mut state = locked.inspect_err(|_| self.free_tail(tail))?;
+            let next = change
+                .check(&state, self.now())
+                .inspect_err(|_| self.free_tail(tail))?;
+            self.load_data(&mut state)?;
+            cut(&mut state, next.size, tail)?;
+            take_attributes(&mut state, next);
+            self.note_unsynced(node.inode);
+            self.touch_queue(&mut state);
+        }
+        drop(gate);
+        self.commit_node(node).await
+    }
+
+    fn free_tail(&self, tail: Option<Run>) {
+        if let Some(run) = tail {
+            self.log.free(run);
+        }
+    }
+
+    /// A new last block with zeros after the cut, if the cut goes through a cached one. (Of
+    /// one that is not cached, the base length is the cut.)
+    async fn cut_block(self: &Arc<Self>, node: &Arc<Node>, size: u64) -> VfsResult<Option<Run>> {
+        let within = size % BLOCK_LEN;
+        let block = size / BLOCK_LEN;
+        {
+            let mut state = node.lock()?;
+            self.load_data(&mut state)?;
+            let is_shrinking = size < state.record.content.size;
+            let pieces = state.loaded()?.extents.pieces(block..block + 1);
+            let is_cached = pieces.iter().any(|piece| piece.extent.is_some());
+            if within == 0 || !is_shrinking || !is_cached {
+                return Ok(None);
+            }
+        }
+        let old = self
+            .read_range(node, block * BLOCK_LEN..size, Window(0))
+            .await?;
+        let mut whole = old.to_vec();
+        whole.resize(index(BLOCK_LEN), 0);
+        let runs = self.write_blocks(Bytes::from(whole)).await?;
+        Ok(runs.into_iter().next())
+    }
+}
+
+fn take_attributes(state: &mut NodeState, next: Attributes) {
+    state.record.attributes = next;
+    state.record.attributes_version += 1;
+}
+
+fn cut(state: &mut NodeState, size: u64, tail: Option<Run>) -> VfsResult<()> {
+    debug_assert_eq!(
+        state.record.attributes.file_type,
+        FileType::Regular,
+        "only files have a size to set"
+    );
+    let shrinks = size < state.record.content.size;
+    state.record.content.cut(size);
+    let generation = state.record.content.generation;
+    let data = state.loaded()?;
+    data.is_unsynced = true;
+    if shrinks {
+        let gone = size.div_ceil(BLOCK_LEN)..u64::MAX / BLOCK_LEN;
+        let last = data.extents.iter().last();
+        let end = last.map_or(gone.start, |(first, e)| first + u64::from(e.run.count));
+        let gone = gone.start..end.max(gone.start);
+        let removed = data.extents.remove(gone.clone());
+        data.touch(&gone, removed);
+        data.base_epoch += 1;
+    }
+    if let Some(run) = tail {
+        let block = size / BLOCK_LEN;
+        let extent = Extent {
+            run,
+            generation,
+            is_fresh: true,
+        };
+        let replaced = data.extents.insert(block, extent);
+        data.touch(&(block..block + 1), replaced);
+    }
+    Ok(())
+}

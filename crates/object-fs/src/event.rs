@@ -1,0 +1,89 @@
+//! What happened in a share that people should hear of.
+
+use std::collections::VecDeque;
+
+use model::ConflictPolicy;
+use parking_lot::Mutex;
+
+/// Something for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FsEvent {
+    /// A file was changed both here and in the bucket.
+    Conflict {
+        /// Its path.
+        path: String,
+        /// How it was settled.
+        policy: ConflictPolicy,
+        /// Where the local copy is, if both are kept.
+        kept_as: Option<String>,
+    },
+    /// This gateway is the one that writes, from now on.
+    LeaseTaken {
+        /// How often the lease has changed hands.
+        epoch: u64,
+    },
+    /// Another gateway writes: this share is read only until the lease is free.
+    LeaseHeldElsewhere {
+        /// What that gateway calls itself.
+        holder: String,
+    },
+}
+
+impl FsEvent {
+    /// Whether somebody should look.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::LeaseTaken { .. })
+    }
+}
+
+impl std::fmt::Display for FsEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Conflict {
+                path,
+                policy,
+                kept_as,
+            } => {
+                write!(f, "`{path}` was changed here and in the bucket: ")?;
+                match (policy, kept_as) {
+                    (ConflictPolicy::KeepBoth, Some(kept)) => {
+                        write!(f, "the bucket's is there, ours is `{kept}`")
+                    }
+                    (ConflictPolicy::GatewayWins, _) => write!(f, "ours overwrote the bucket's"),
+                    (ConflictPolicy::BucketWins | ConflictPolicy::KeepBoth, _) => {
+                        write!(f, "the bucket's replaced ours")
+                    }
+                }
+            }
+            Self::LeaseTaken { epoch } => {
+                write!(f, "this gateway writes to the bucket (lease {epoch})")
+            }
+            Self::LeaseHeldElsewhere { holder } => write!(
+                f,
+                "{holder} writes to the bucket; here the share is read only until that ends"
+            ),
+        }
+    }
+}
+
+/// The last events that nobody has taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct Events(Mutex<VecDeque<FsEvent>>);
+
+/// Events kept; the oldest go first.
+const EVENTS_MAX: usize = 256;
+
+impl Events {
+    pub(crate) fn push(&self, event: FsEvent) {
+        let mut events = self.0.lock();
+        if events.len() == EVENTS_MAX {
+            events.pop_front();
+        }
+        events.push_back(event);
+    }
+
+    pub(crate) fn take(&self) -> Vec<FsEvent> {
+        self.0.lock().drain(..).collect()
+    }
+}

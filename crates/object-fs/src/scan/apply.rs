@@ -1,0 +1,422 @@
+//! What a listing says, put into the index.
+
+use std::{collections::HashSet, ops::Bound, sync::Arc};
+
+use cache::{Batch, KeyRange, Run, Table, Ticket};
+use object_store::ObjectMeta;
+use vfs::{Attributes, ErrorKind, FileTime, FileType, Inode, VfsError, VfsResult};
+
+use super::{DirCache, Page, Source, mtime_of};
+use crate::{
+    engine::{DIR_SIZE, Engine, Namespace, ROOT, touch_dir},
+    fault,
+    fs::{SyncError, SyncSummary},
+    keys::{self, KeyPath, KeyState},
+    node::Node,
+    record::{Content, Knowledge, Record, Remote},
+};
+
+/// Mode of files and directories of which nothing is known.
+const FILE_MODE: u32 = 0o644;
+const DIR_MODE: u32 = 0o755;
+/// Objects taken in at a time, so that others come to the names in between.
+const STEP: usize = 128;
+
+/// Where something new goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) dir: Inode,
+    pub(crate) name: &'a str,
+}
+
+/// What a page changes.
+#[derive(Default)]
+struct Changes {
+    batch: Batch,
+    /// Blocks that are free when the batch is durable.
+    freed: Vec<(Arc<Node>, Vec<Run>)>,
+    /// Keys of which a listing says what is not believed before the object was looked at.
+    suspects: Vec<String>,
+}
+
+impl Engine {
+    pub(super) async fn apply_page(
+        self: &Arc<Self>,
+        page: &Page<'_>,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        let mut last: Option<Ticket> = None;
+        let mut changes = Changes::default();
+        for step in page.objects.chunks(STEP) {
+            let mut namespace = self.namespace.lock();
+            // Directories may be renamed and removed between two steps.
+            let mut dirs = DirCache::new();
+            for object in step {
+                summary.objects_listed += 1;
+                if self.recent.is_changed_since(&object.key, page.sequence) {
+                    continue;
+                }
+                let before = namespace.inodes;
+                self.apply_object(
+                    (page, object),
+                    &mut namespace,
+                    &mut dirs,
+                    &mut changes,
+                    summary,
+                )?;
+                let mut batch = std::mem::take(&mut changes.batch);
+                if namespace.inodes != before {
+                    namespace.save(&mut batch);
+                }
+                if !batch.is_empty() {
+                    last = Some(self.index.submit(batch));
+                }
+            }
+        }
+        if let Some(ticket) = last {
+            self.durable(ticket).await?;
+        }
+        for (node, runs) in changes.freed {
+            self.release(&node, runs);
+        }
+        let mut suspects = changes.suspects;
+        self.remove_missing(page, &mut suspects, summary).await?;
+        self.look_at_suspects(suspects, summary).await
+    }
+
+    /// Asks the bucket for what a listing should not be believed.
+    async fn look_at_suspects(
+        self: &Arc<Self>,
+        suspects: Vec<String>,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        for key in suspects {
+            let found = Box::pin(self.look_at_key(&key)).await;
+            let found = found.map_err(|e| match e {
+                SyncError::Store(e) => fault::of_store(e),
+                SyncError::Index(e) => VfsError::caused_by(ErrorKind::Io, "cannot look", e),
+            })?;
+            // It was counted when it was listed.
+            *summary = summary.plus(SyncSummary {
+                objects_listed: 0,
+                ..found
+            });
+        }
+        Ok(())
+    }
+
+    fn apply_object(
+        &self,
+        (page, object): (&Page<'_>, &ObjectMeta),
+        namespace: &mut Namespace,
+        dirs: &mut DirCache,
+        changes: &mut Changes,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        if object.key.starts_with(keys::RESERVED_PREFIX) {
+            return Ok(());
+        }
+        match self.key_state(&object.key)? {
+            // Being written or deleted by us: what comes of it, we shall see.
+            Some(KeyState::Claimed { .. } | KeyState::Tomb { .. }) => return Ok(()),
+            Some(KeyState::Held { inode }) => {
+                return self.compare((page, object), inode, changes, summary);
+            }
+            // Deleted by us; the listing may be from before.
+            Some(KeyState::Gone) if page.source != Source::Object => {
+                changes.suspects.push(object.key.clone());
+                return Ok(());
+            }
+            Some(KeyState::Gone) => {
+                changes.batch.remove(Table::Keys, &object.key);
+                changes.batch.remove(Table::Tombstones, &object.key);
+            }
+            None => {}
+        }
+        let Some(path) = keys::path_of(&object.key) else {
+            summary.skipped += 1;
+            return Ok(());
+        };
+        self.add(namespace, (object, &path), dirs, changes, summary)
+    }
+
+    /// An object we know: has it changed?
+    fn compare(
+        &self,
+        (page, object): (&Page<'_>, &ObjectMeta),
+        inode: Inode,
+        changes: &mut Changes,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        let node = self.node(inode)?;
+        let mut state = node.lock()?;
+        let Some(remote) = &state.record.remote else {
+            return Ok(());
+        };
+        if remote.etag == object.etag && remote.size == object.size {
+            return Ok(());
+        }
+        if *remote.key != *object.key {
+            return Ok(());
+        }
+        let is_dirty = state.record.is_content_dirty() || state.record.is_attributes_dirty();
+        if page.source != Source::Object
+            && (is_dirty || self.recent.is_doubtful(&object.key, self.clock.now()))
+        {
+            changes.suspects.push(object.key.clone());
+            return Ok(());
+        }
+        if is_dirty {
+            // Changed here too: the upload will do what the policy says. It may as well be our
+            // own, from an upload whose answer got lost.
+            summary.conflicts += u64::from(!self.is_of(&node, object));
+            return Ok(());
+        }
+        summary.changed += 1;
+        let runs = self.take_content(&mut state, object, &mut changes.batch)?;
+        state.record.knowledge = Knowledge::ListedOnly;
+        self.save(&state, &mut changes.batch);
+        drop(state);
+        changes.freed.push((node, runs));
+        Ok(())
+    }
+
+    /// An object we do not know.
+    fn add(
+        &self,
+        namespace: &mut Namespace,
+        (object, path): (&ObjectMeta, &KeyPath<'_>),
+        dirs: &mut DirCache,
+        changes: &mut Changes,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        let Some(dir) = self.ensure_dirs(namespace, &path.dirs, dirs)? else {
+            // A file is where a directory would have to be.
+            summary.skipped += 1;
+            return Ok(());
+        };
+        let found = self.find(dir, path.name)?;
+        let place = Place {
+            dir,
+            name: path.name,
+        };
+        match (path.file_type, found) {
+            (FileType::Directory, Some(inode)) => {
+                self.adopt_marker(inode, object, changes, summary)?;
+            }
+            (FileType::Directory, None) => {
+                summary.added += 1;
+                self.import_dir(namespace, place, Some(object), &mut changes.batch)?;
+            }
+            (FileType::Regular | FileType::Symlink, None) => {
+                summary.added += 1;
+                self.import_file(namespace, place, object, &mut changes.batch);
+            }
+            (FileType::Regular | FileType::Symlink, Some(inode)) => {
+                // A file of ours is on its way there, or a directory is there.
+                let is_dir =
+                    self.node(inode)?.lock()?.record.attributes.file_type == FileType::Directory;
+                summary.skipped += u64::from(is_dir);
+            }
+        }
+        Ok(())
+    }
+
+    /// A marker for a directory that is there.
+    fn adopt_marker(
+        &self,
+        inode: Inode,
+        object: &ObjectMeta,
+        changes: &mut Changes,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        let node = self.node(inode)?;
+        let mut state = node.lock()?;
+        let record = &mut state.record;
+        if record.attributes.file_type != FileType::Directory {
+            summary.skipped += 1;
+            return Ok(());
+        }
+        if record.remote.is_some() || record.claim.is_some() || record.is_attributes_dirty() {
+            return Ok(());
+        }
+        record.remote = Some(remote_of(object));
+        record.knowledge = Knowledge::ListedOnly;
+        let held = KeyState::Held { inode }.encode();
+        changes.batch.put(Table::Keys, &object.key, held);
+        self.save(&state, &mut changes.batch);
+        Ok(())
+    }
+
+    /// The directory of a path, made where it is missing; `None` if a file is in the way.
+    fn ensure_dirs(
+        &self,
+        namespace: &mut Namespace,
+        names: &[&str],
+        dirs: &mut DirCache,
+    ) -> VfsResult<Option<Inode>> {
+        let mut dir = ROOT;
+        let mut path = String::new();
+        for name in names {
+            path.push_str(name);
+            path.push('/');
+            let place = Place { dir, name };
+            let known = match dirs.get(&path) {
+                Some(known) => Some(*known),
+                None => self.ensure_dir(namespace, place)?,
+            };
+            let Some(next) = known else { return Ok(None) };
+            dirs.insert(path.clone(), next);
+            dir = next;
+        }
+        Ok(Some(dir))
+    }
+
+    /// A directory, made if it is missing; `None` if a file is in the way.
+    fn ensure_dir(&self, namespace: &mut Namespace, place: Place<'_>) -> VfsResult<Option<Inode>> {
+        if let Some(inode) = self.find(place.dir, place.name)? {
+            let node = self.node(inode)?;
+            let state = node.lock()?;
+            let is_dir = state.record.attributes.file_type == FileType::Directory;
+            return Ok(is_dir.then_some(inode));
+        }
+        let mut batch = Batch::default();
+        let inode = self.import_dir(namespace, place, None, &mut batch)?;
+        namespace.save(&mut batch);
+        // Seen by everybody from here on: what comes next is below it.
+        let _durable_with_the_page = self.index.submit(batch);
+        Ok(Some(inode))
+    }
+
+    fn import_dir(
+        &self,
+        namespace: &mut Namespace,
+        place: Place<'_>,
+        marker: Option<&ObjectMeta>,
+        batch: &mut Batch,
+    ) -> VfsResult<Inode> {
+        let inode = namespace.new_inode();
+        let mtime = marker.and_then(mtime_of).unwrap_or_else(|| self.now());
+        let mut record = Record::new(dir_attributes(inode, mtime), place.dir, place.name);
+        record.clean_attributes_version = record.attributes_version;
+        if let Some(marker) = marker {
+            record.remote = Some(remote_of(marker));
+            record.knowledge = Knowledge::ListedOnly;
+            let held = KeyState::Held { inode }.encode();
+            batch.put(Table::Keys, &marker.key, held);
+        }
+        self.put_name(&record, batch);
+        batch.put(Table::Inodes, keys::of_inode(inode), record.encode());
+        let parent = self.node(place.dir)?;
+        let mut parent = parent.lock()?;
+        touch_dir(&mut parent, self.now(), 1);
+        self.save(&parent, batch);
+        Ok(inode)
+    }
+
+    /// A file that was seen in the bucket.
+    pub(crate) fn import_file(
+        &self,
+        namespace: &mut Namespace,
+        place: Place<'_>,
+        object: &ObjectMeta,
+        batch: &mut Batch,
+    ) {
+        let inode = namespace.new_inode();
+        let mtime = mtime_of(object).unwrap_or_else(|| self.now());
+        let mut record = Record::new(
+            Attributes {
+                file_type: FileType::Regular,
+                mode: FILE_MODE,
+                link_count: 1,
+                size: object.size,
+                ..dir_attributes(inode, mtime)
+            },
+            place.dir,
+            place.name,
+        );
+        record.content = Content::of_object(object.size, 0);
+        record.clean_generation = record.content.changed;
+        record.clean_attributes_version = record.attributes_version;
+        record.remote = Some(remote_of(object));
+        record.knowledge = Knowledge::ListedOnly;
+        let held = KeyState::Held { inode }.encode();
+        batch.put(Table::Keys, &object.key, held);
+        self.put_name(&record, batch);
+        batch.put(Table::Inodes, keys::of_inode(inode), record.encode());
+    }
+
+    /// What the index has in the range of a page and the page has not, is gone.
+    async fn remove_missing(
+        self: &Arc<Self>,
+        page: &Page<'_>,
+        suspects: &mut Vec<String>,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        let listed: HashSet<&str> = page.objects.iter().map(|o| o.key.as_str()).collect();
+        let mut range = KeyRange::prefix(page.prefix.as_bytes());
+        if let Some(after) = page.after {
+            range = range.after(after.as_bytes().to_vec());
+        }
+        if let Some(up_to) = page.up_to {
+            range.to = Bound::Included(up_to.as_bytes().to_vec());
+        }
+        loop {
+            let known = self.index.scan(Table::Keys, &range, STEP);
+            let known = known.map_err(fault::of_cache)?;
+            let Some(last) = known.last() else {
+                return Ok(());
+            };
+            range = range.after(last.key.to_vec());
+            for entry in known {
+                let Ok(key) = std::str::from_utf8(&entry.key) else {
+                    continue;
+                };
+                let is_there = listed.contains(key) || key.starts_with(keys::RESERVED_PREFIX);
+                if is_there || self.recent.is_changed_since(key, page.sequence) {
+                    continue;
+                }
+                let is_listed = page.source != Source::Object;
+                match KeyState::decode(&entry.value)? {
+                    KeyState::Held { .. }
+                        if is_listed && self.recent.is_doubtful(key, self.clock.now()) =>
+                    {
+                        suspects.push(key.to_owned());
+                    }
+                    KeyState::Held { inode } => {
+                        summary.removed += u64::from(self.vanish(inode, key).await?);
+                    }
+                    KeyState::Gone => self.forget_deletion(&entry.key, |gone| {
+                        // The listing began after it.
+                        matches!(page.source, Source::Listing(Some(n)) if gone.listing < n)
+                    })?,
+                    KeyState::Claimed { .. } | KeyState::Tomb { .. } => {}
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn remote_of(object: &ObjectMeta) -> Remote {
+    Remote {
+        key: object.key.as_str().into(),
+        etag: object.etag.clone(),
+        size: object.size,
+    }
+}
+
+fn dir_attributes(inode: Inode, mtime: FileTime) -> Attributes {
+    Attributes {
+        inode,
+        file_type: FileType::Directory,
+        mode: DIR_MODE,
+        link_count: 2,
+        uid: 0,
+        gid: 0,
+        size: DIR_SIZE,
+        used_bytes: 0,
+        atime: mtime,
+        mtime,
+        ctime: mtime,
+    }
+}

@@ -1,0 +1,142 @@
+//! Keys that we changed: what a listing says of them may be older than what we know.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+/// Listings of stores that are not consistent are that old at most. What one says of a key that
+/// we changed since is not believed before the object was looked at.
+const STALE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Changed keys remembered besides those of a listing that is under way: about 2 MiB.
+const REMEMBERED_MAX: usize = 16_384;
+/// What was changed before a restart is not known, so after one everything may have been, for as
+/// long; but no more than so many objects are looked at for that: who finds more of them changed
+/// or gone had others at work, and a store that is consistent.
+const LOOKS_AFTER_RESTART: u32 = 1_000;
+
+/// The keys.
+#[derive(Debug)]
+pub(crate) struct RecentKeys(Mutex<Recent>);
+
+#[derive(Debug, Default)]
+struct Recent {
+    /// When the engine was started again, and how many looks are left because of that.
+    restarted: Option<(Instant, u32)>,
+    under_way: usize,
+    /// The last listing that began.
+    listing: u64,
+    sequence: u64,
+    changed: HashMap<Box<str>, Change>,
+    /// In the order of their changes; a key may be in it more than once.
+    order: VecDeque<(Box<str>, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    sequence: u64,
+    at: Instant,
+}
+
+impl RecentKeys {
+    /// For the so-many-th start of the engine: listings have numbers that grow over starts.
+    pub(crate) fn new(start: u64, now: Instant) -> Self {
+        Self(Mutex::new(Recent {
+            restarted: (start > 1).then_some((now, LOOKS_AFTER_RESTART)),
+            listing: start << 32,
+            ..Recent::default()
+        }))
+    }
+
+    /// Notes a change.
+    pub(crate) fn mark(&self, key: &str, now: Instant) {
+        let mut recent = self.0.lock();
+        recent.sequence += 1;
+        let change = Change {
+            sequence: recent.sequence,
+            at: now,
+        };
+        recent.changed.insert(key.into(), change);
+        recent.order.push_back((key.into(), change.sequence));
+        recent.trim(now);
+    }
+
+    /// Notes the beginning of a listing. Until the guard is dropped, all changes are kept.
+    pub(super) fn begin(&self) -> ListingGuard<'_> {
+        let mut recent = self.0.lock();
+        recent.under_way += 1;
+        recent.listing += 1;
+        ListingGuard {
+            recent: self,
+            listing: recent.listing,
+        }
+    }
+
+    /// The last listing that began.
+    pub(crate) fn listing(&self) -> u64 {
+        self.0.lock().listing
+    }
+
+    /// Changes from now on have higher numbers.
+    pub(super) fn sequence(&self) -> u64 {
+        self.0.lock().sequence
+    }
+
+    pub(super) fn is_changed_since(&self, key: &str, sequence: u64) -> bool {
+        let recent = self.0.lock();
+        recent
+            .changed
+            .get(key)
+            .is_some_and(|c| c.sequence > sequence)
+    }
+
+    /// Whether a listing of now that says otherwise than we may be from before our last change.
+    pub(super) fn is_doubtful(&self, key: &str, now: Instant) -> bool {
+        let mut recent = self.0.lock();
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < STALE_MAX;
+        if recent.changed.get(key).is_some_and(|c| is_fresh(c.at)) {
+            return true;
+        }
+        match &mut recent.restarted {
+            Some((at, looks)) if is_fresh(*at) && *looks > 0 => {
+                *looks -= 1;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+impl Recent {
+    fn trim(&mut self, now: Instant) {
+        while self.under_way == 0
+            && let Some((key, sequence)) = self.order.front()
+        {
+            let change = self.changed.get(key).copied();
+            let is_last = change.filter(|change| change.sequence == *sequence);
+            let is_old = is_last.is_none_or(|c| now.saturating_duration_since(c.at) >= STALE_MAX);
+            if !is_old && self.order.len() <= REMEMBERED_MAX {
+                return;
+            }
+            if is_last.is_some() {
+                self.changed.remove(key);
+            }
+            self.order.pop_front();
+        }
+    }
+}
+
+/// Ends a listing however it ends.
+pub(super) struct ListingGuard<'a> {
+    recent: &'a RecentKeys,
+    /// Which it is.
+    pub(super) listing: u64,
+}
+
+impl Drop for ListingGuard<'_> {
+    fn drop(&mut self) {
+        self.recent.0.lock().under_way -= 1;
+    }
+}

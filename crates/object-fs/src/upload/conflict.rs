@@ -1,0 +1,287 @@
+//! Files that were changed on both sides.
+
+use std::sync::Arc;
+
+use cache::{Batch, Run, Table, Ticket};
+use model::ConflictPolicy;
+use object_store::{ObjectMeta, StoreErrorKind};
+use vfs::{Attributes, FileType, VfsResult};
+
+use crate::{
+    engine::{DIR_SIZE, Engine, ROOT, touch_dir},
+    event::FsEvent,
+    fault,
+    keys::{self, KeyState},
+    node::{Locked, Node},
+    record::{Content, Knowledge, Record, Remote},
+    scan::{Place, remote_of},
+};
+
+impl Engine {
+    /// Does what the share's policy says, and tells people.
+    pub(crate) async fn resolve_conflict(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        theirs: &ObjectMeta,
+    ) -> VfsResult<()> {
+        tracing::warn!(share = %self.config.name, key = theirs.key, "changed on both sides");
+        let policy = self.config.conflicts;
+        let kept_as = match policy {
+            ConflictPolicy::KeepBoth => Some(self.keep_both(node, theirs).await?),
+            ConflictPolicy::BucketWins => {
+                self.yield_to(node, theirs).await?;
+                None
+            }
+            ConflictPolicy::GatewayWins => {
+                self.overrule(node, theirs).await?;
+                None
+            }
+        };
+        self.counters.conflicts.add(1);
+        self.events.push(FsEvent::Conflict {
+            path: theirs.key.clone(),
+            policy,
+            kept_as,
+        });
+        Ok(())
+    }
+
+    /// The local copy moves to `.conflicts/`, the bucket's takes its place; where it is now.
+    async fn keep_both(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        theirs: &ObjectMeta,
+    ) -> VfsResult<String> {
+        let conflicts = self.conflicts_dir().await?;
+        let ticket = self.move_aside(node, &conflicts, theirs)?;
+        self.durable(ticket).await?;
+        let name = node.lock()?.record.name.clone();
+        Ok(format!("{}/{name}", keys::CONFLICTS_DIR))
+    }
+
+    /// The local change is dropped; the bucket's content takes its place.
+    async fn yield_to(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<()> {
+        // Nobody writes to, or commits, what is about to be replaced.
+        let _writing = node.writing.lock().await;
+        let _committing = node.committing.lock().await;
+        let (ticket, runs) = {
+            let _names = self.namespace.lock();
+            let mut state = node.lock()?;
+            let mut batch = Batch::default();
+            let runs = self.take_content(&mut state, theirs, &mut batch)?;
+            state.record.clean_attributes_version = state.record.attributes_version;
+            state.record.knowledge = Knowledge::ListedOnly;
+            self.take_remote(&mut state, remote_of(theirs), &mut batch);
+            self.save(&state, &mut batch);
+            (self.index.submit(batch), runs)
+        };
+        self.durable(ticket).await?;
+        self.release(node, runs);
+        Ok(())
+    }
+
+    /// The local content is put over the bucket's with the next try.
+    async fn overrule(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<()> {
+        let ticket = {
+            let _names = self.namespace.lock();
+            let mut state = node.lock()?;
+            let mut batch = Batch::default();
+            let remote = state.record.remote.as_ref();
+            if remote.is_some_and(|remote| *remote.key == *theirs.key) {
+                // The object that was ours is not there any more.
+                state.lose_base();
+                self.take_remote(&mut state, remote_of(theirs), &mut batch);
+            } else {
+                let claimed = KeyState::Claimed {
+                    inode: node.inode,
+                    expected: theirs.etag.clone(),
+                };
+                batch.put(Table::Keys, &*theirs.key, claimed.encode());
+                state.record.claim = Some(theirs.key.as_str().into());
+            }
+            self.mark_dirty(&mut state, &mut batch);
+            self.save(&state, &mut batch);
+            self.index.submit(batch)
+        };
+        self.durable(ticket).await
+    }
+
+    fn move_aside(
+        &self,
+        node: &Arc<Node>,
+        conflicts: &Arc<Node>,
+        theirs: &ObjectMeta,
+    ) -> VfsResult<Ticket> {
+        let mut namespace = self.namespace.lock();
+        let parent = node.lock()?.record.parent;
+        let parent = self.node(parent)?;
+        let mut locked = Locked::new(&[node, conflicts, &parent])?;
+        let now = self.now();
+        let mut batch = Batch::default();
+        let state = locked.get(node)?;
+        let old_name = keys::of_name(state.record.parent, &state.record.name);
+        batch.remove(Table::Names, old_name);
+        let old_listing = keys::of_listing(state.record.parent, node.inode);
+        batch.remove(Table::Listing, old_listing);
+        let name = aside_name(&state.record.name, self.clock.wall().as_millis());
+        let was = std::mem::replace(&mut state.record.name, name.into());
+        state.record.parent = conflicts.inode;
+        if state.record.claim.as_deref() == Some(&*theirs.key) {
+            state.record.claim = None;
+        }
+        let remote = state.record.remote.as_ref();
+        if remote.is_none_or(|remote| *remote.key == *theirs.key) {
+            // Its object is not there any more: what is not in the cache is lost.
+            state.record.remote = None;
+            state.lose_base();
+        }
+        batch.remove(Table::Keys, &*theirs.key);
+        self.put_name(&state.record, &mut batch);
+        self.mark_dirty(state, &mut batch);
+        self.save(state, &mut batch);
+        touch_dir(locked.get(&parent)?, now, 0);
+        touch_dir(locked.get(conflicts)?, now, 0);
+        self.save(locked.get(&parent)?, &mut batch);
+        self.save(locked.get(conflicts)?, &mut batch);
+        drop(locked);
+        let place = Place {
+            dir: parent.inode,
+            name: &was,
+        };
+        self.import_file(&mut namespace, place, theirs, &mut batch);
+        namespace.save(&mut batch);
+        Ok(self.index.submit(batch))
+    }
+
+    /// The directory for local copies, made when first needed.
+    async fn conflicts_dir(&self) -> VfsResult<Arc<Node>> {
+        let (node, ticket) = {
+            let mut namespace = self.namespace.lock();
+            if let Some(found) = self.find(ROOT, keys::CONFLICTS_DIR)? {
+                return self.node(found);
+            }
+            let root = self.node(ROOT)?;
+            let mut locked = Locked::new(&[&root])?;
+            let now = self.now();
+            let attributes = Attributes {
+                inode: namespace.new_inode(),
+                file_type: FileType::Directory,
+                mode: 0o755,
+                link_count: 2,
+                uid: 0,
+                gid: 0,
+                size: DIR_SIZE,
+                used_bytes: 0,
+                atime: now,
+                mtime: now,
+                ctime: now,
+            };
+            let record = Record::new(attributes, ROOT, keys::CONFLICTS_DIR);
+            let mut batch = Batch::default();
+            self.put_name(&record, &mut batch);
+            let node = Arc::new(Node::new(record));
+            self.save(&node.state.lock(), &mut batch);
+            touch_dir(locked.get(&root)?, now, 1);
+            self.save(locked.get(&root)?, &mut batch);
+            namespace.save(&mut batch);
+            self.nodes.insert(Arc::clone(&node));
+            (node, self.index.submit(batch))
+        };
+        self.durable(ticket).await?;
+        Ok(node)
+    }
+
+    /// The object of a file is not what it was when its bytes were asked for: what is it now?
+    pub(crate) async fn refresh_changed(self: &Arc<Self>, node: &Arc<Node>) -> VfsResult<()> {
+        let remote = node.lock()?.record.remote.clone();
+        let Some(remote) = remote else { return Ok(()) };
+        let meta = match self.store.head(&remote.key).await {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == StoreErrorKind::NotFound => {
+                return self.forget_vanished(node, &remote.key).await;
+            }
+            Err(e) => return Err(fault::of_store(e)),
+        };
+        if self.is_of(node, &meta) {
+            return self.adopt_own(node, &remote, &meta).await;
+        }
+        if node.lock()?.record.is_content_dirty() {
+            return Box::pin(self.resolve_conflict(node, &meta)).await;
+        }
+        let (ticket, runs) = {
+            let mut state = node.lock()?;
+            let is_same = state.record.remote.as_ref() == Some(&remote);
+            if !is_same || meta.etag == remote.etag || state.record.is_content_dirty() {
+                return Ok(());
+            }
+            let mut batch = Batch::default();
+            let runs = self.take_content(&mut state, &meta, &mut batch)?;
+            self.save(&state, &mut batch);
+            (self.index.submit(batch), runs)
+        };
+        self.durable(ticket).await?;
+        self.release(node, runs);
+        Ok(())
+    }
+
+    /// The object is a picture of this very file whose upload was never answered. Blocks that
+    /// are not in the cache were not written since the object before, so the new one has them
+    /// too; the upload is going to be repeated and finish the matter.
+    async fn adopt_own(&self, node: &Node, was: &Remote, meta: &ObjectMeta) -> VfsResult<()> {
+        let ticket = {
+            let mut state = node.lock()?;
+            if state.record.remote.as_ref() != Some(was) {
+                return Ok(());
+            }
+            if let Some(remote) = &mut state.record.remote {
+                remote.etag.clone_from(&meta.etag);
+                remote.size = meta.size;
+            }
+            if let Some(data) = state.data_mut() {
+                data.base_epoch += 1;
+            }
+            let mut batch = Batch::default();
+            self.save(&state, &mut batch);
+            self.index.submit(batch)
+        };
+        self.durable(ticket).await
+    }
+
+    /// The bucket's content takes the place of a file's; the blocks it had.
+    pub(crate) fn take_content(
+        &self,
+        state: &mut crate::node::NodeState,
+        meta: &ObjectMeta,
+        batch: &mut Batch,
+    ) -> VfsResult<Vec<Run>> {
+        if state.record.attributes.file_type == FileType::Regular {
+            self.load_data(state)?;
+        }
+        let runs = self.drop_blocks(state, batch)?;
+        let record = &mut state.record;
+        record.content = Content::of_object(meta.size, record.content.generation);
+        record.clean_generation = record.content.changed;
+        state.synced = record.content;
+        if let Some(remote) = &mut record.remote {
+            remote.etag.clone_from(&meta.etag);
+            remote.size = meta.size;
+        }
+        let now = self.now();
+        record.attributes.ctime = vfs::posix::next_ctime(record.attributes.ctime, now);
+        record.attributes.mtime = crate::scan::mtime_of(meta).unwrap_or(now);
+        if let Some(data) = state.data_mut() {
+            data.base_epoch += 1;
+        }
+        Ok(runs)
+    }
+}
+
+/// `name~<milliseconds>`, within the length of a name.
+fn aside_name(name: &str, wall_ms: u64) -> String {
+    let suffix = format!("~{wall_ms}");
+    let mut end = name.len().min(vfs::NAME_LEN_MAX - suffix.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
+}

@@ -1,0 +1,160 @@
+//! What a store's answers mean.
+
+use http::StatusCode;
+use object_store::{StoreError, StoreErrorKind};
+
+use crate::{config::Config, request::Request, xml};
+
+/// An answer that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// `NoSuchKey`, …; empty where the answer has no body.
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// `x-amz-bucket-region`: where the bucket really is.
+    pub(crate) region: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, body: &[u8], region: Option<String>) -> Self {
+        let xml::ErrorBody { code, message } = xml::error(body).unwrap_or_default();
+        Self {
+            status,
+            code,
+            message,
+            region,
+        }
+    }
+
+    /// What the caller should do. The only place that says so; its table is tested whole.
+    pub(crate) fn kind(&self) -> StoreErrorKind {
+        match self.code.as_str() {
+            "NoSuchBucket" => return StoreErrorKind::BucketNotFound,
+            "NoSuchKey" => return StoreErrorKind::NotFound,
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AccessDenied" => {
+                return StoreErrorKind::AccessDenied;
+            }
+            // OSS: `x-oss-forbid-overwrite`.
+            "FileAlreadyExists" | "PreconditionFailed" => {
+                return StoreErrorKind::PreconditionFailed;
+            }
+            // Another conditional put was under way; S3 asks to try again.
+            "ConditionalRequestConflict" | "OperationAborted" | "RequestTimeout" => {
+                return StoreErrorKind::Unavailable;
+            }
+            // OSS: the last two.
+            "SlowDown"
+            | "TooManyRequests"
+            | "RequestLimitExceeded"
+            | "QpsLimitExceeded"
+            | "DownloadTrafficRateLimitExceeded"
+            | "UploadTrafficRateLimitExceeded" => {
+                return StoreErrorKind::Throttled;
+            }
+            "NoSuchUpload" | "InvalidPart" => return StoreErrorKind::UploadLost,
+            _ => {}
+        }
+        match self.status.as_u16() {
+            401 | 403 => StoreErrorKind::AccessDenied,
+            404 => StoreErrorKind::NotFound,
+            304 | 412 => StoreErrorKind::PreconditionFailed,
+            429 => StoreErrorKind::Throttled,
+            408 | 425 | 500 | 502..=599 => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::Other,
+        }
+    }
+
+    /// As an error of `request`, with what to do about it where the answer tells.
+    pub(crate) fn into_error(self, config: &Config, request: &Request) -> StoreError {
+        let Request { what, key, .. } = request;
+        let said = match (self.code.as_str(), self.message.as_str()) {
+            ("", _) => format!("status {}", self.status.as_u16()),
+            (code, "") => code.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        };
+        let hint = self.hint(config);
+        StoreError::new(self.kind(), format!("cannot {what} `{key}`: {hint}{said}"))
+    }
+
+    fn hint(&self, config: &Config) -> String {
+        let Config {
+            access_key_id,
+            bucket,
+            endpoint,
+            region,
+            ..
+        } = config;
+        match self.code.as_str() {
+            "NoSuchBucket" => {
+                format!("{endpoint} has no bucket `{bucket}`; create it or correct the name: ")
+            }
+            "InvalidAccessKeyId" => {
+                format!("{endpoint} does not know access key id `{access_key_id}`; correct it: ")
+            }
+            "SignatureDoesNotMatch" => format!(
+                "the secret does not belong to access key id `{access_key_id}`; enter it again: "
+            ),
+            "RequestTimeTooSkewed" => {
+                "the clock of this machine is wrong; set it (NTP): ".to_owned()
+            }
+            "AuthorizationHeaderMalformed" | "PermanentRedirect" => match &self.region {
+                Some(real) if real != region => {
+                    format!("bucket `{bucket}` is in region `{real}`, not `{region}`; correct it: ")
+                }
+                _ => format!(
+                    "{endpoint} and region `{region}` do not fit the bucket; correct them: "
+                ),
+            },
+            _ => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_has_its_kind() {
+        use StoreErrorKind::{
+            AccessDenied, BucketNotFound, NotFound, Other, PreconditionFailed, Throttled,
+            Unavailable, UploadLost,
+        };
+        for (status, code, kind) in [
+            (404, "NoSuchKey", NotFound),
+            (404, "NoSuchBucket", BucketNotFound),
+            (404, "NoSuchUpload", UploadLost),
+            (400, "InvalidPart", UploadLost),
+            (404, "", NotFound),
+            (403, "AccessDenied", AccessDenied),
+            (403, "InvalidAccessKeyId", AccessDenied),
+            (403, "SignatureDoesNotMatch", AccessDenied),
+            (403, "RequestTimeTooSkewed", AccessDenied),
+            (401, "", AccessDenied),
+            (412, "PreconditionFailed", PreconditionFailed),
+            (412, "", PreconditionFailed),
+            (304, "", PreconditionFailed),
+            (409, "FileAlreadyExists", PreconditionFailed),
+            (409, "ConditionalRequestConflict", Unavailable),
+            (409, "OperationAborted", Unavailable),
+            (409, "BucketAlreadyExists", Other),
+            (400, "RequestTimeout", Unavailable),
+            (400, "InvalidArgument", Other),
+            (408, "", Unavailable),
+            (429, "TooManyRequests", Throttled),
+            (429, "", Throttled),
+            (500, "InternalError", Unavailable),
+            (501, "NotImplemented", Other),
+            (503, "SlowDown", Throttled),
+            (503, "", Unavailable),
+            (504, "", Unavailable),
+            (301, "PermanentRedirect", Other),
+        ] {
+            let body = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+            let status = StatusCode::from_u16(status).unwrap();
+            let refusal = Refusal::new(status, body.as_bytes(), None);
+            assert_eq!(refusal.kind(), kind, "{status} {code}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The port over HTTP: its promises against `s3-server`, its patience against a server that
+//! fails.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows tests, and not what helps them"
+)]
+
+mod common;
+mod faults;
+mod promises;

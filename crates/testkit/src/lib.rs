@@ -1,0 +1,28 @@
+//! What end-to-end tests stand on: networks of their own, real clients, processes to kill.
+//!
+//! Not here: models of the ports (each port has its own).
+//! Invariant: whatever a test starts ends with the test; processes are ended by their id.
+//! Start at [`Site`] (a whole system with a private network), [`Process`] (a program under
+//! test), [`Guest`] (a Linux kernel as NFS client). The tests in `tests/` run as root on Debian, one at a time.
+
+mod api;
+mod causeway;
+mod guest;
+mod lab;
+mod ledger;
+mod process;
+mod python;
+mod site;
+mod tree;
+mod wait;
+
+pub use api::Api;
+pub use causeway::{Ready, causeway_binary, scratch_folder};
+pub use guest::Guest;
+pub use lab::{Lab, Place};
+pub use ledger::{Ledger, ensure_none_ran_twice};
+pub use process::{Process, run, run_ok};
+pub use python::python_with;
+pub use site::{Site, SiteGateway};
+pub use tree::{Tree, TreeEntry};
+pub use wait::{eventually, pause};

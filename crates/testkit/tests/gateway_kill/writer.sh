@@ -1,0 +1,43 @@
+mkdir /mnt/share
+mount -t nfs -o vers=3,proto=tcp,port=2049,mountport=2049,mountproto=tcp,nolock,hard,timeo=10,retrans=2 $HOST:/crash /mnt/share
+share=/mnt/share
+number=0
+: > /job/removed
+while [ ! -e /job/stop ]; do
+  number=$((number + 1)); name=file-$number
+  size=$(( (number * 7919) % 300000 + 1 ))
+  head -c $size /dev/urandom > /tmp/body
+  if [ $((number % 10)) = 0 ]; then mkdir -p $share/dir-$number; name=dir-$number/file; fi
+  dd if=/tmp/body of=$share/$name.new bs=64k conv=fsync 2>/dev/null
+  if [ $((number % 5)) = 0 ]; then
+    head -c 5000 /dev/urandom > /tmp/part
+    dd if=/tmp/part of=$share/$name.new bs=1000 seek=3 conv=notrunc,fsync 2>/dev/null
+    dd if=/tmp/part of=/tmp/body bs=1000 seek=3 conv=notrunc 2>/dev/null
+  fi
+  if [ $((number % 7)) = 0 ]; then
+    head -c 7001 /dev/urandom > /tmp/part
+    dd if=/tmp/part of=$share/$name.new bs=7001 oflag=append conv=notrunc,fsync 2>/dev/null
+    cat /tmp/part >> /tmp/body
+  fi
+  # The reply to a rename may be lost with the server: then the repeated call finds it done.
+  mv $share/$name.new $share/$name || [ -e $share/$name ]
+  if [ $((number % 10)) = 0 ]; then
+    mv $share/dir-$number $share/moved-$number || [ -e $share/moved-$number ]
+    name=moved-$number/file
+  fi
+  echo "$(sha256sum < /tmp/body | cut -d' ' -f1)  $name" >> /job/committed
+  old=$((number - 2))
+  if [ $((number % 3)) = 0 ] && [ $((old % 10)) != 0 ]; then
+    rm -f $share/file-$old
+    echo file-$old >> /job/removed
+  fi
+  touch /job/writing
+done
+awk 'NR == FNR { gone[$1] = 1; next } !($2 in gone)' /job/removed /job/committed > /job/expected
+umount $share
+mount -t nfs -o vers=3,proto=tcp,port=2049,mountport=2049,mountproto=tcp,nolock $HOST:/crash $share
+cd $share
+sha256sum --quiet -c /job/expected
+[ "$(find . -type f | wc -l)" = "$(wc -l < /job/expected)" ]
+cd / && umount $share
+echo "$(wc -l < /job/expected) files are whole, $(wc -l < /job/removed) removed ones are gone"

@@ -1,0 +1,56 @@
+import { useNavigate } from 'react-router';
+import { useDeleteShare } from '../../api/shares';
+import type { Gateway, Share } from '../../api/types';
+import { Banner } from '../../components/banner';
+import { ConfirmDelete } from '../../components/confirm-delete';
+import { formatBytes } from '../../format/bytes';
+import { plural } from '../../format/number';
+import { useNotify } from '../../notices/notice';
+import { bucketText } from './share-figures';
+
+interface DeleteShareDialogProps {
+  gateway: Gateway;
+  share: Share;
+  onClose: () => void;
+}
+
+export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialogProps) {
+  const { name, bucket } = share.settings;
+  const remove = useDeleteShare(gateway.id, name);
+  const navigate = useNavigate();
+  const notify = useNotify();
+  const dirty = share.status?.dirty_bytes ?? 0;
+  return (
+    <ConfirmDelete
+      noun="share"
+      name={name}
+      busy={remove.isPending}
+      error={remove.error}
+      forceText="Delete it all the same. What was not uploaded yet is lost."
+      onClose={onClose}
+      onConfirm={(choice) =>
+        remove.mutate(choice, {
+          onSuccess: () => {
+            notify({ kind: 'done', text: `Share ${name} was deleted.` });
+            void navigate(`/gateways/${gateway.id}`);
+          },
+        })
+      }
+    >
+      <ul className="consequences">
+        <li>
+          Objects in <span className="mono">{bucketText(bucket)}</span> stay as they are; creating the share again
+          shows them again.
+        </li>
+        <li>The copy on the cache disk of {gateway.name} is removed.</li>
+        <li>Clients that mounted it get errors until they unmount.</li>
+      </ul>
+      {dirty > 0 && (
+        <Banner tone="warn" data-testid="delete-dirty">
+          {formatBytes(dirty)} in {plural(share.status?.dirty_files ?? 0, 'file')} are not in the bucket yet. Wait
+          until they are uploaded, or they are lost.
+        </Banner>
+      )}
+    </ConfirmDelete>
+  );
+}

@@ -1,0 +1,53 @@
+import type { ShareSettings } from '../../api/types';
+import { Card } from '../../components/card';
+import { Facts } from '../../components/facts';
+import { formatBytes } from '../../format/bytes';
+import { formatDuration, formatSpan } from '../../format/duration';
+import { bucketText } from './share-figures';
+
+const PROVIDERS = { s3: 'S3', oss: 'Alibaba Cloud OSS' };
+const SQUASH = { root: 'root becomes nobody', all: 'everybody becomes nobody', none: 'users are who they say' };
+const WRITERS = { one: 'one gateway at a time', many: 'several gateways', none: 'none: read only' };
+const CONFLICTS = {
+  keep_both: 'both copies are kept',
+  bucket_wins: 'the bucket wins',
+  gateway_wins: 'the gateway wins',
+};
+
+export function SettingsCard({ settings }: { settings: ShareSettings }) {
+  const { bucket } = settings;
+  const rescan = settings.rescan_interval_s;
+  return (
+    <Card title="Settings" data-testid="share-settings">
+      <Facts
+        facts={[
+          { name: 'Protocol', value: 'NFS version 3' },
+          { name: 'Object store', value: `${PROVIDERS[bucket.provider]}, ${bucket.region}` },
+          { name: 'Endpoint', value: <span className="mono">{bucket.endpoint}</span> },
+          { name: 'Bucket and prefix', value: <span className="mono">{bucketText(bucket)}</span> },
+          { name: 'Access key id', value: <span className="mono">{bucket.access_key_id}</span> },
+          { name: 'Cache', value: formatBytes(settings.cache_bytes_max) },
+          { name: 'Upload delay', value: formatDuration(settings.upload_delay_ms) },
+          { name: 'Looks for changes', value: rescan === 0 ? 'never' : `every ${formatSpan(rescan * 1000)}` },
+          { name: 'Users', value: SQUASH[settings.squash] },
+          { name: 'Writers', value: WRITERS[settings.writers] },
+          { name: 'Changed on both sides', value: CONFLICTS[settings.conflicts] },
+          { name: 'Clients', value: <Rules settings={settings} /> },
+        ]}
+      />
+    </Card>
+  );
+}
+
+function Rules({ settings }: { settings: ShareSettings }) {
+  if (settings.access.length === 0) return 'nobody';
+  return (
+    <ul className="plain-list">
+      {settings.access.map((rule) => (
+        <li key={rule.cidr}>
+          <span className="mono">{rule.cidr}</span> {rule.access === 'read_write' ? 'read and write' : 'read only'}
+        </li>
+      ))}
+    </ul>
+  );
+}

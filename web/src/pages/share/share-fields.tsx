@@ -1,0 +1,196 @@
+import type { ConflictPolicy, Provider, Squash, Writers } from '../../api/types';
+import { Card } from '../../components/card';
+import { SelectField, TextField } from '../../components/field';
+import { AccessRules } from './access-rules';
+import type { FormErrors, ShareForm } from './share-form-state';
+
+const PROVIDERS: [Provider, string][] = [
+  ['s3', 'Amazon S3, or anything that speaks it'],
+  ['oss', 'Alibaba Cloud OSS'],
+];
+
+const SQUASH: [Squash, string][] = [
+  ['root', 'root becomes nobody'],
+  ['all', 'everybody becomes nobody'],
+  ['none', 'users are who they say'],
+];
+
+const WRITERS: [Writers, string][] = [
+  ['one', 'one gateway at a time'],
+  ['many', 'several gateways'],
+  ['none', 'none: read only'],
+];
+
+const CONFLICTS: [ConflictPolicy, string][] = [
+  ['keep_both', 'keep both; ours moves to .conflicts/'],
+  ['bucket_wins', 'the bucket wins; our change is dropped'],
+  ['gateway_wins', 'the gateway wins; the object is overwritten'],
+];
+
+interface ShareFieldsProps {
+  form: ShareForm;
+  errors: FormErrors;
+  editing: boolean;
+  onChange: (change: Partial<ShareForm>) => void;
+}
+
+export function ShareFields(props: ShareFieldsProps) {
+  return (
+    <>
+      <BucketFields {...props} />
+      <ServingFields {...props} />
+      <UploadFields {...props} />
+    </>
+  );
+}
+
+function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
+  return (
+    <Card title="Name and bucket" note="Where the files live, as ordinary objects.">
+      <div className="form form-columns">
+        <TextField
+          label="Share name"
+          hint={`Clients mount it as /${form.name === '' ? 'name' : form.name}.`}
+          error={errors.name}
+          value={form.name}
+          onChange={(name) => onChange({ name })}
+          disabled={editing}
+          maxLength={32}
+          spellCheck={false}
+          data-testid="share-name"
+        />
+        <SelectField
+          label="Object store"
+          value={form.provider}
+          options={PROVIDERS}
+          onChange={(provider) => onChange({ provider })}
+          data-testid="share-provider"
+        />
+        <TextField
+          label="Endpoint"
+          hint="As the gateway reaches it."
+          error={errors.endpoint}
+          value={form.endpoint}
+          placeholder="https://s3.eu-central-1.amazonaws.com"
+          onChange={(endpoint) => onChange({ endpoint })}
+          spellCheck={false}
+          data-testid="share-endpoint"
+        />
+        <TextField
+          label="Region"
+          value={form.region}
+          onChange={(region) => onChange({ region })}
+          spellCheck={false}
+          data-testid="share-region"
+        />
+        <TextField
+          label="Bucket"
+          error={errors.bucket}
+          value={form.bucket}
+          onChange={(bucket) => onChange({ bucket })}
+          spellCheck={false}
+          data-testid="share-bucket"
+        />
+        <TextField
+          label="Prefix"
+          hint="Empty for the whole bucket, else a part such as projects/."
+          value={form.prefix}
+          onChange={(prefix) => onChange({ prefix })}
+          spellCheck={false}
+          data-testid="share-prefix"
+        />
+        <TextField
+          label="Access key id"
+          error={errors.access_key_id}
+          value={form.access_key_id}
+          onChange={(access_key_id) => onChange({ access_key_id })}
+          autoComplete="off"
+          spellCheck={false}
+          data-testid="share-access-key-id"
+        />
+        <TextField
+          label="Secret access key"
+          hint={editing ? 'Leave it empty to keep the stored one.' : 'Stored by the console, sent to this gateway only.'}
+          error={errors.secret_access_key}
+          type="password"
+          value={form.secret_access_key}
+          onChange={(secret_access_key) => onChange({ secret_access_key })}
+          autoComplete="new-password"
+          data-testid="share-secret"
+        />
+      </div>
+    </Card>
+  );
+}
+
+function ServingFields({ form, onChange }: ShareFieldsProps) {
+  return (
+    <Card title="Access" note="Who may mount it over NFS, and with which rights.">
+      <div className="form form-columns">
+        <AccessRules rules={form.access} onChange={(access) => onChange({ access })} />
+        <SelectField
+          label="Users"
+          hint="Whose rights the users of a client get."
+          value={form.squash}
+          options={SQUASH}
+          onChange={(squash) => onChange({ squash })}
+          data-testid="share-squash"
+        />
+      </div>
+    </Card>
+  );
+}
+
+function UploadFields({ form, errors, onChange }: ShareFieldsProps) {
+  return (
+    <Card title="Cache and upload">
+      <div className="form form-columns form-columns-3">
+        <TextField
+          label="Room on the cache disk"
+          hint="Data used lately stays there."
+          error={errors.cache_gib}
+          value={form.cache_gib}
+          suffix="GiB"
+          inputMode="decimal"
+          onChange={(cache_gib) => onChange({ cache_gib })}
+          data-testid="share-cache"
+        />
+        <TextField
+          label="Upload delay"
+          hint="How long a file rests after its last write."
+          error={errors.upload_delay_s}
+          value={form.upload_delay_s}
+          suffix="s"
+          inputMode="decimal"
+          onChange={(upload_delay_s) => onChange({ upload_delay_s })}
+          data-testid="share-upload-delay"
+        />
+        <TextField
+          label="Look for changes in the bucket"
+          hint="Made by others; 0 means never."
+          error={errors.rescan_interval_s}
+          value={form.rescan_interval_s}
+          suffix="s"
+          inputMode="numeric"
+          onChange={(rescan_interval_s) => onChange({ rescan_interval_s })}
+          data-testid="share-rescan"
+        />
+        <SelectField
+          label="Gateways that write here"
+          hint="With one, others that share this part of the bucket only read."
+          value={form.writers}
+          options={WRITERS}
+          onChange={(writers) => onChange({ writers })}
+          data-testid="share-writers"
+        />
+        <SelectField
+          label="A file changed on both sides"
+          value={form.conflicts}
+          options={CONFLICTS}
+          onChange={(conflicts) => onChange({ conflicts })}
+          data-testid="share-conflicts"
+        />
+      </div>
+    </Card>
+  );
+}
