@@ -29,8 +29,8 @@ pub(crate) fn run_in(dir: &str, program: &str, args: &[&str]) -> Result<()> {
     let mut command = Command::new(program);
     command.args(args).current_dir(root().join(dir));
     for (name, _) in std::env::vars_os() {
-        let is_ours = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
-        if OF_OUR_OWN_BUILD.iter().any(|prefix| is_ours(&prefix)) {
+        let is_ours = |prefix: &str| name.to_string_lossy().starts_with(prefix);
+        if OF_OUR_OWN_BUILD.iter().any(|prefix| is_ours(prefix)) {
             command.env_remove(&name);
         }
     }

@@ -180,7 +180,7 @@ impl Agent {
             at: self.clock.wall(),
             kind: EventKind::IntentReport(report),
         });
-        self.outbox.set_status(&self.current_status());
+        self.outbox.set_status(self.current_status());
     }
 
     fn current_status(&self) -> GatewayStatus {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Command, ErrorCode, Failure, Method, ShareAction, ShareName};
+use model::{
+    Command, ErrorCode, Failure, Method, ShareAction, ShareName, ShareTable, StatusMessage,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -34,12 +36,12 @@ impl Methods {
         match &command.method {
             Method::StatusGet => {
                 let status = self.status.read(&self.shares.snapshot());
-                serde_json::to_value(status).map_err(|e| internal(&e))
+                serde_json::to_value(StatusMessage(status)).map_err(|e| internal(&e))
             }
             Method::ShareList => {
                 let snapshot = self.shares.snapshot();
                 let shares = snapshot.statuses();
-                Ok(json!({ "shares": shares }))
+                Ok(json!({ "shares": ShareTable(shares) }))
             }
             Method::ShareSync => self.sync(params(command)?).await,
             Method::RestartShare => {

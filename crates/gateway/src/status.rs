@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clock::Clock;
-use model::{CacheDiskStatus, GatewayId, GatewayStatus, ShareState, Timestamp};
+use model::{CacheDiskStatus, GatewayId, GatewayStatus, ShareState, StatusMessage, Timestamp};
 use parking_lot::Mutex;
 
 use crate::{
@@ -92,11 +92,10 @@ impl StatusSource {
     }
 }
 
-/// A status that the queue takes: the words of errors are cut first, as the numbers of 128
-/// shares always fit.
+/// A status that the queue takes: the words of errors are cut first, then the lists, as the
+/// numbers of 128 shares always fit.
 fn fitting(mut status: GatewayStatus) -> GatewayStatus {
-    let len = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
-    if len <= STATUS_LEN_MAX {
+    if fits(&status) {
         return status;
     }
     for share in &mut status.shares {
@@ -105,11 +104,24 @@ fn fitting(mut status: GatewayStatus) -> GatewayStatus {
             *reason = reason.chars().take(REASON_CHARS_MAX).collect();
         }
     }
+    if !fits(&status) {
+        for share in &mut status.shares {
+            share.cache.lost.clear();
+            share.cache.jobs.clear();
+        }
+    }
     status
+}
+
+fn fits(status: &GatewayStatus) -> bool {
+    let json = serde_json::to_vec(&StatusMessage(status.clone()));
+    json.is_ok_and(|json| json.len() <= STATUS_LEN_MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use model::{CacheStatus, ShareStatus};
+
     use super::*;
     use crate::{
         limits::SHARES_MAX,
@@ -127,29 +139,55 @@ mod tests {
             lines,
             ..Snapshot::default()
         };
-        let status = StatusSource::new(
+        let status = source("127.0.0.1:1", None).read(&snapshot);
+        assert!(fits(&status));
+        assert_eq!(status.shares.len(), SHARES_MAX);
+    }
+
+    #[test]
+    fn a_status_of_all_shares_at_work_fits_into_a_message() {
+        let mut status = source("127.0.0.1:1", None).read(&Snapshot::default());
+        let busy = |n: usize| {
+            let name = format!("a{n:031}").parse().unwrap();
+            let idle = ShareStatus::idle(name, ShareState::Serving, 1 << 48);
+            let mut json = serde_json::to_value(&idle).unwrap();
+            for (_, value) in json.as_object_mut().unwrap() {
+                if value.is_u64() {
+                    *value = (1_u64 << 48).into();
+                }
+            }
+            let cache = CacheStatus {
+                write_rate: 1 << 40,
+                upload_rate: 1 << 40,
+                full_in_ms: Some(1 << 40),
+                lost: vec!["x".repeat(1_000)],
+                ..CacheStatus::default()
+            };
+            ShareStatus {
+                cache,
+                ..serde_json::from_value(json).unwrap()
+            }
+        };
+        status.shares = (0..SHARES_MAX).map(busy).collect();
+        let status = fitting(status);
+        assert!(fits(&status));
+        assert_eq!(status.shares.len(), SHARES_MAX);
+    }
+
+    fn source(listen: &str, advertised: Option<&str>) -> StatusSource {
+        StatusSource::new(
             "gw-test".parse().unwrap(),
             PathBuf::from("/"),
-            "127.0.0.1:1".parse().unwrap(),
-            None,
+            listen.parse().unwrap(),
+            advertised.map(str::to_owned),
             Clock::system(),
         )
-        .read(&snapshot);
-        let len = serde_json::to_vec(&status).unwrap().len();
-        assert!(len <= STATUS_LEN_MAX, "{len}");
-        assert_eq!(status.shares.len(), SHARES_MAX);
     }
 
     #[test]
     fn the_address_for_clients_is_the_one_that_leads_to_the_queue() {
         let check = |listen: &str, advertised: Option<&str>, want: &str| {
-            let source = StatusSource::new(
-                "gw-test".parse().unwrap(),
-                PathBuf::from("/"),
-                listen.parse().unwrap(),
-                advertised.map(str::to_owned),
-                Clock::system(),
-            );
+            let source = source(listen, advertised);
             source.set_local_address(Some("10.1.2.3:50000".parse().unwrap()));
             assert_eq!(source.read(&Snapshot::default()).nfs_address, want);
         };

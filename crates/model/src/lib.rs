@@ -19,6 +19,7 @@ mod role;
 mod secret;
 mod share;
 mod share_action;
+mod share_table;
 mod status;
 mod topic;
 mod writers;
@@ -44,6 +45,7 @@ pub use share::{
     ShareProtocol, ShareSettings, Squash, WriteAccess,
 };
 pub use share_action::{CheckParams, PathParams, QueueParams, ShareAction};
+pub use share_table::{ShareTable, StatusMessage};
 pub use status::{CacheDiskStatus, GatewayStatus, Location, ShareState, ShareStatus};
 pub use topic::{Destination, ParentTopic, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter};
 pub use writers::{ConflictPolicy, Writers};

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
+use model::ShareTable;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -201,20 +202,15 @@ impl Site {
         let ask = json!({"method": "share.list", "params": {}});
         eventually("all is uploaded", limit, || {
             let command = self.api.post(&path, &ask)?;
-            let shares = command["result"]["shares"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
+            let shares = command["result"]["shares"].clone();
+            let shares: ShareTable = serde_json::from_value(shares)?;
             let status = shares
+                .0
                 .iter()
-                .find(|s| s["name"] == share)
+                .find(|s| s.name.as_str() == share)
                 .context("the share is listed")?;
-            let left = [
-                &status["dirty_bytes"],
-                &status["dirty_files"],
-                &status["upload_queue"],
-            ];
-            Ok(left.iter().all(|n| **n == 0).then_some(()))
+            let left = [status.dirty_bytes, status.dirty_files, status.upload_queue];
+            Ok((left == [0; 3]).then_some(()))
         })
     }
 

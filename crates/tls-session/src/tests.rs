@@ -1,3 +1,9 @@
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that is wrong about lengths may panic"
+)]
+
 use std::{
     io::{Read as _, Write as _},
     sync::Arc,

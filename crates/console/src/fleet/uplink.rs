@@ -5,7 +5,7 @@ use database::{EventRecord, StatusRecord};
 use message_bus::Uplink;
 use model::{
     EVENT, Event, EventKind, GatewayId, GatewayStatus, IntentReport, RESULT, Reply, STATUS,
-    Timestamp, WIRE_VERSION,
+    StatusMessage, Timestamp, WIRE_VERSION,
 };
 use serde::de::DeserializeOwned;
 
@@ -39,7 +39,7 @@ impl Owner {
                 Some(_) | None => Ok(()),
             },
             STATUS => {
-                if let Some(status) = parse::<GatewayStatus>(&id, &uplink) {
+                if let Some(StatusMessage(status)) = parse(&id, &uplink) {
                     self.handle_status(&id, at, status).await;
                 }
                 Ok(())

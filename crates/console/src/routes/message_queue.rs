@@ -76,6 +76,10 @@ macro_rules! pick {
 use pick;
 
 /// That it is done is all there is to say.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "one of several ways to pick, all of which take the answer"
+)]
 fn done(answer: AdminAnswer) -> Option<()> {
     (answer == AdminAnswer::Done).then_some(())
 }

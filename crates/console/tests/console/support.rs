@@ -387,7 +387,10 @@ impl FakeGateway {
             },
             shares: vec![share_status(dirty_bytes)],
         };
-        self.publish("csg_status", &serde_json::to_value(status).unwrap());
+        self.publish(
+            "csg_status",
+            &serde_json::to_value(model::StatusMessage(status)).unwrap(),
+        );
     }
 }
 

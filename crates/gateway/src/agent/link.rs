@@ -185,7 +185,7 @@ impl Link<'_> {
                 }
             }
             let snapshot = Arc::clone(&changes.borrow_and_update());
-            self.outbox.set_status(&self.status.read(&snapshot));
+            self.outbox.set_status(self.status.read(&snapshot));
         }
     }
 }

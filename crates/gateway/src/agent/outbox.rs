@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use model::{EVENT, Event, GatewayId, GatewayStatus, RESULT, Reply, STATUS};
+use model::{EVENT, Event, GatewayId, GatewayStatus, RESULT, Reply, STATUS, StatusMessage};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -65,8 +65,8 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn set_status(&self, status: &GatewayStatus) {
-        if let Some(json) = to_json(status) {
+    pub(crate) fn set_status(&self, status: GatewayStatus) {
+        if let Some(json) = to_json(&StatusMessage(status)) {
             self.lanes.lock().status = Some(json);
             self.arrived.notify_one();
         }

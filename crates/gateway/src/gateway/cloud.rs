@@ -248,9 +248,11 @@ async fn listen(bus: Arc<dyn MessageBus>, heard: Arc<Mutex<Heard>>) -> Task {
                         model::RESULT => heard
                             .replies
                             .push(serde_json::from_slice(&uplink.payload).unwrap()),
-                        model::STATUS => heard
-                            .statuses
-                            .push(serde_json::from_slice(&uplink.payload).unwrap()),
+                        model::STATUS => {
+                            let message = serde_json::from_slice(&uplink.payload).unwrap();
+                            let model::StatusMessage(status) = message;
+                            heard.statuses.push(status);
+                        }
                         model::EVENT => heard
                             .events
                             .push(serde_json::from_slice(&uplink.payload).unwrap()),

@@ -101,7 +101,8 @@ async fn commands_are_answered_and_run_once() {
     let ReplyBody::Finished { result } = site.call(Method::ShareList, json!({})).await else {
         panic!("share.list must finish");
     };
-    assert_eq!(result["shares"][0]["state"], "serving");
+    let shares: model::ShareTable = serde_json::from_value(result["shares"].clone()).unwrap();
+    assert_eq!(shares.0[0].state, model::ShareState::Serving);
 
     let sync = command(Method::ShareSync, json!({"share": "a"}));
     let outcome = site.cloud.call(&sync).await;
