@@ -45,6 +45,12 @@ impl Guest {
         })
     }
 
+    /// The library that lets the guest's kernel run on processors it does not know in full.
+    #[must_use]
+    pub fn preloaded(&self) -> PathBuf {
+        self.folder.join("xstate.so")
+    }
+
     /// With so much memory, which it takes from this machine as it is used.
     #[must_use]
     pub fn with_memory_mib(self, memory_mib: u32) -> Self {
@@ -113,6 +119,7 @@ impl Guest {
         ];
         let mut command = lab.command(Place::Site, self.folder.join("kernel/usr/bin/linux.uml"));
         command.args(parameters.iter().flat_map(|words| words.split(' ')));
+        command.env("LD_PRELOAD", self.preloaded());
         Process::start(&mut command, &job.join("console"))
     }
 

@@ -1,6 +1,6 @@
 //! The testbed itself: before anything is blamed on the product, its own ground must hold.
 
-use std::time::Duration;
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::Result;
 use testkit::{Guest, Lab, Place, run_ok, scratch_folder};
@@ -29,5 +29,21 @@ fn a_linux_guest_boots_in_the_site() -> Result<()> {
         std::fs::read_to_string(job.path().join("from-guest"))?,
         "hello\n"
     );
+    Ok(())
+}
+
+/// The guest's kernel knows fewer registers than some processors have.
+#[test]
+fn a_write_of_the_first_registers_keeps_the_others() -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest_boots/short_write.py");
+    let python = || {
+        let mut command = Command::new("python3");
+        command.arg(&script);
+        command
+    };
+    assert_eq!(run_ok(&mut python())?, "refused: EFAULT\n");
+    let preloaded = Guest::unpacked()?.preloaded();
+    let said = run_ok(python().env("LD_PRELOAD", preloaded))?;
+    assert_eq!(said, "written\n");
     Ok(())
 }
