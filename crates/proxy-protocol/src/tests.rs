@@ -1,6 +1,5 @@
 #![expect(
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     reason = "a test that is wrong about lengths may panic"
 )]
 
