@@ -54,7 +54,9 @@ fn install_tools() -> Result<()> {
     ];
     args.extend(["--target-dir", &build]);
     args.extend(missing.iter().map(String::as_str));
-    shell::run("cargo", &args)
+    shell::run("cargo", &args)?;
+    // Disks of test machines are small.
+    Ok(std::fs::remove_dir_all(build)?)
 }
 
 /// Needs root for that, and only for that.
