@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: rules of the house that no linter knows.
 
+mod duplicates;
 mod layers;
 mod length;
 mod licences;
@@ -21,6 +22,10 @@ const RULES: &[Rule] = &[
     (
         "licences and sources are those of deny.toml",
         licences::check,
+    ),
+    (
+        "a crate is there once, or deny.toml says why not",
+        duplicates::check,
     ),
     ("links in documents lead somewhere", links::check),
     (

@@ -74,7 +74,24 @@ pub(super) fn check() -> Result<Vec<String>> {
         &["metadata", "--format-version=1", "--no-deps", "--locked"],
     )?;
     let metadata: Metadata = serde_json::from_str(&json).context("reading cargo metadata")?;
-    Ok(breaches(&metadata.packages))
+    let mut found = breaches(&metadata.packages);
+    let drawing = std::fs::read_to_string(shell::root().join("ARCHITECTURE.md"))?;
+    found.extend(undrawn(&metadata.packages, &drawing));
+    Ok(found)
+}
+
+/// Crates that the table of ARCHITECTURE.md does not have.
+fn undrawn(packages: &[Package], drawing: &str) -> Vec<String> {
+    let rows: String = drawing
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .collect();
+    let missing = packages
+        .iter()
+        .filter(|package| !rows.contains(&format!("`{}`", package.name)));
+    missing
+        .map(|package| format!("ARCHITECTURE.md's table of crates lacks {}", package.name))
+        .collect()
 }
 
 fn breaches(packages: &[Package]) -> Vec<String> {
@@ -132,6 +149,16 @@ mod tests {
         assert_eq!(check("nfs-server", "object-fs", Some("dev")), 0);
         assert_eq!(check("gateway", "testkit", None), 1);
         assert_eq!(check("unheard-of", "model", None), 1);
+    }
+
+    #[test]
+    fn a_crate_that_is_not_drawn_is_a_breach() {
+        let drawn = |table| undrawn(&[package("gateway", "model", None)], table).len();
+        assert_eq!(drawn("| 4 products | `gateway`, `console` |"), 0);
+        assert_eq!(
+            drawn("The `gateway` is one.\n| 4 products | `console` |"),
+            1
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Links between documents lead to files that are there.
+//! Links between documents lead to files that are there, and so do paths that they name.
 
 use std::{fs, path::Path};
 
@@ -20,8 +20,28 @@ pub(super) fn check() -> Result<Vec<String>> {
                 ));
             }
         }
+        for named in paths(&text) {
+            if !Path::new(named).try_exists()? {
+                found.push(format!(
+                    "{} names {named}, which is not there",
+                    path.display()
+                ));
+            }
+        }
     }
     Ok(found)
+}
+
+/// Folders of this repository whose files documents name.
+const FOLDERS: [&str; 6] = ["crates/", "deploy/", "docs/", "fuzz/", "web/", "xtask/"];
+
+/// Paths between backticks, from the root of the repository.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|word| {
+        let is_path = FOLDERS.iter().any(|folder| word.starts_with(folder));
+        is_path && !word.contains([' ', '<', '*', '{', '\n'])
+    })
 }
 
 /// What `](…)` names, other than addresses on the network.
@@ -36,6 +56,12 @@ fn targets(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_from_the_root_are_found() {
+        let text = "see `crates/vfs/src` and `docs/<name>.md`, `src/api`, `cargo test crates/x`";
+        assert_eq!(paths(text).collect::<Vec<_>>(), ["crates/vfs/src"]);
+    }
 
     #[test]
     fn links_to_files_are_found() {
