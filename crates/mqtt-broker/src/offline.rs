@@ -34,7 +34,7 @@ use model::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-pub(crate) use accept::{Kept, Publication, StoreFull};
+pub(crate) use accept::{Kept, NotKept, Publication};
 pub(crate) use commit::{Committed, Committer};
 pub(crate) use connect::{Attach, Detached};
 pub(crate) use deliver::Ready;

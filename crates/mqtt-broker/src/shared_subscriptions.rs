@@ -18,6 +18,7 @@ use slab::Slab;
 use crate::{
     limits::SHARE_NAME_LEN_MAX,
     message::{SubscriptionId, Terms},
+    offline::Uid,
     routes::Seat,
     subscriptions::{Held, Subscriber, Subscriptions},
 };
@@ -59,16 +60,23 @@ pub(crate) struct SharedId {
 }
 
 /// A client that has subscribed, with its terms.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) seat: Seat,
     pub(crate) channel: ChannelId,
+    /// Its persistent session: what it gets of `QoS` 1 and 2 waits there.
+    pub(crate) uid: Option<Uid>,
     pub(crate) qos: QoS,
     pub(crate) retain_as_published: bool,
     pub(crate) id: Option<SubscriptionId>,
 }
 
 impl Member {
+    /// The session in which a message published with `qos` waits for it, if it is to wait.
+    pub(crate) fn keeps(&self, qos: QoS) -> Option<Uid> {
+        self.uid.filter(|_| qos.min(self.qos) > QoS::AtMostOnce)
+    }
+
     pub(crate) fn terms(&self, of: SharedId) -> Terms<'_> {
         Terms {
             qos: self.qos,
@@ -191,10 +199,15 @@ impl SharedSubscriptions {
         self.count.store(inner.all.len(), Ordering::SeqCst);
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
     /// Those that match a topic.
     pub(crate) fn matching(&self, topic: &str) -> Vec<SharedId> {
         let mut found = Vec::new();
-        if self.count.load(Ordering::SeqCst) == 0 {
+        if self.is_empty() {
             return found;
         }
         let inner = self.inner.read();

@@ -79,23 +79,31 @@ impl EmbeddedBus {
                 Destination::Client(client_id) => Some(client_id),
                 Destination::Subscribers => None,
             },
+            chosen: &[],
             parent: topic.parent(),
             outgoing: &Outgoing::shared_from(message),
             now: self.0.clock.wall(),
         });
-        let kept = kept.map_err(|_full| overloaded())?;
+        let kept = kept.map_err(|_not_kept| overloaded())?;
         if kept.until.is_some() {
-            let durable = self.0.offline.when_durable();
-            durable.await.map_err(|_ended| BusError::Unreachable {
-                reason: "the broker stops".to_owned(),
-            })?;
+            self.durable().await?;
         }
         Ok(kept.receivers as u64)
+    }
+
+    /// Returns when all that is in the offline store is on disk.
+    async fn durable(&self) -> Result<(), BusError> {
+        let durable = self.0.offline.when_durable();
+        durable.await.map_err(|_ended| BusError::Unreachable {
+            reason: "the broker stops".to_owned(),
+        })
     }
 
     /// Gives the message to those who are connected and have no persistent session; to how many.
     async fn send_out(&self, topic: &Topic, message: &Arc<Message>) -> Result<u64, BusError> {
         let mut shared = self.0.shared_subscriptions.matching(topic.as_str());
+        // A member's persistent session is in the store.
+        let stores = !shared.is_empty() && !self.0.offline.is_empty();
         let mut receivers = 0;
         for (inbox, interest) in self.0.inboxes.iter().zip(&self.0.interests) {
             // Any event loop can ask the members of shared subscriptions, wherever they are.
@@ -113,6 +121,9 @@ impl EmbeddedBus {
                 .push(Letter::SendOut(send))
                 .map_err(|_full| overloaded())?;
             receivers += sent.await.unwrap_or_default();
+        }
+        if stores {
+            self.durable().await?;
         }
         Ok(receivers)
     }
@@ -163,7 +174,11 @@ impl EmbeddedBus {
             };
             let channel = route.channel;
             match self.deliver(route, Arc::clone(message)).await {
-                Delivered::Sent | Delivered::Waits | Delivered::Stored => return Ok(channel),
+                Delivered::Sent | Delivered::Waits => return Ok(channel),
+                Delivered::Stored => {
+                    self.durable().await?;
+                    return Ok(channel);
+                }
                 Delivered::Full => {
                     return Err(BusError::Full {
                         client_id: to.clone(),

@@ -15,12 +15,19 @@ use super::{
 use crate::{
     limits::{STORE_QUEUE_BYTES_MAX, SWEEP_LEN_MAX},
     message::{Outgoing, Terms},
+    shared_subscriptions::Member,
 };
 
-/// The disk does not keep up; later there is room again.
+/// Why the store has not taken a message; nothing of it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the offline store is behind with writing")]
-pub(crate) struct StoreFull;
+pub(crate) enum NotKept {
+    /// The disk does not keep up; later there is room again.
+    #[error("the offline store is behind with writing")]
+    Full,
+    /// A session that was to get it has ended.
+    #[error("the session has ended")]
+    Gone,
+}
 
 /// A message that may concern persistent sessions.
 #[derive(Debug)]
@@ -31,6 +38,9 @@ pub(crate) struct Publication<'p, 'm> {
     pub(crate) inbound: Option<PacketId>,
     /// To this client alone; otherwise to whoever has subscribed.
     pub(crate) to: Option<&'p str>,
+    /// Members of shared subscriptions whose turn it is. In the same record as all others, so
+    /// that of a message of `QoS` 2 everything is known after a crash, or nothing.
+    pub(crate) chosen: &'p [Member],
     pub(crate) parent: &'p str,
     pub(crate) outgoing: &'p Outgoing<'m>,
     pub(crate) now: Timestamp,
@@ -52,29 +62,38 @@ impl Offline {
     }
 
     /// Puts a message where it must wait, and keeps it if it is to be retained.
-    pub(crate) fn publish(&self, publication: &Publication<'_, '_>) -> Result<Kept, StoreFull> {
+    pub(crate) fn publish(&self, publication: &Publication<'_, '_>) -> Result<Kept, NotKept> {
         let parts = publication.outgoing.parts;
         let retained = parts.retain && publication.to.is_none();
         let stored = parts.qos > QoS::AtMostOnce
             && (publication.to.is_some() || self.interest.is_there(publication.parent));
         let inbound = publication.from.zip(publication.inbound);
-        if !retained && !stored && inbound.is_none() {
+        let chosen = publication.chosen;
+        if !retained && !stored && inbound.is_none() && chosen.is_empty() {
             return Ok(Kept::default());
         }
         let mut state = self.state.lock();
         if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
-            return Err(StoreFull);
+            return Err(NotKept::Full);
         }
-        let wanted = if stored {
-            wanted(&state, publication)
-        } else {
-            Vec::new()
-        };
+        let members = chosen.iter().map(|member| wanted_by(&state, member));
+        let mut wanted: Vec<Wanted> = members.collect::<Option<_>>().ok_or(NotKept::Gone)?;
+        if stored {
+            wanted.extend(wanted_by_all(&state, publication));
+        }
         let (mut lsn, count) = (None, wanted.len());
+        // First, since it may be done twice: who publishes `QoS` 2 again after a crash is told
+        // that it was received as soon as the record below is there.
+        if retained && self.may_retain(&state, publication.outgoing) {
+            let kept = state.record(Record::Retained(publication.outgoing.share()));
+            if parts.qos > QoS::AtMostOnce {
+                lsn = Some(kept);
+            }
+        }
         let inbound = inbound.map(|(uid, id)| (uid, id.get()));
         if !wanted.is_empty() {
             let id = state.ledger.next_message();
-            let receivers = receivers(&mut state, wanted, parts.qos);
+            let receivers = receivers(&mut state, wanted, (chosen.len(), parts.qos));
             lsn = Some(state.record(Record::Message(MessageRecord {
                 id,
                 at: publication.now.as_millis(),
@@ -86,12 +105,6 @@ impl Offline {
             self.enforce_bounds_on(&mut state, id);
         } else if let Some((uid, id)) = inbound {
             lsn = Some(state.record(Record::Inbound(uid, id)));
-        }
-        if retained && self.may_retain(&state, publication.outgoing) {
-            let kept = state.record(Record::Retained(publication.outgoing.share()));
-            if parts.qos > QoS::AtMostOnce {
-                lsn = Some(kept);
-            }
         }
         self.changed(&state);
         Ok(Kept {
@@ -107,10 +120,13 @@ impl Offline {
         outgoing: &Outgoing<'_>,
         terms: Terms<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreFull> {
+    ) -> Result<(), NotKept> {
         let mut state = self.state.lock();
         if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
-            return Err(StoreFull);
+            return Err(NotKept::Full);
+        }
+        if state.ledger.session(uid).is_none() {
+            return Err(NotKept::Gone);
         }
         let wanted = Wanted {
             uid,
@@ -119,7 +135,7 @@ impl Offline {
             ids: terms.ids.to_vec(),
         };
         let id = state.ledger.next_message();
-        let receivers = receivers(&mut state, vec![wanted], outgoing.parts.qos);
+        let receivers = receivers(&mut state, vec![wanted], (0, outgoing.parts.qos));
         state.record(Record::Message(MessageRecord {
             id,
             at: now.as_millis(),
@@ -223,7 +239,7 @@ fn drop_oldest(state: &mut State) -> Option<u64> {
     Some(waiting.len() as u64)
 }
 
-fn wanted(state: &State, publication: &Publication<'_, '_>) -> Vec<Wanted> {
+fn wanted_by_all(state: &State, publication: &Publication<'_, '_>) -> Vec<Wanted> {
     let Some(client_id) = publication.to else {
         let topic = publication.outgoing.parts.topic;
         return state.ledger.subscribers(topic, publication.from);
@@ -238,16 +254,35 @@ fn wanted(state: &State, publication: &Publication<'_, '_>) -> Vec<Wanted> {
     only.into_iter().collect()
 }
 
-/// Gives each its place, and notes whose shard is to be told.
-fn receivers(state: &mut State, wanted: Vec<Wanted>, published: QoS) -> Vec<Receiver> {
-    let mut receivers = Vec::with_capacity(wanted.len());
+/// Nothing if the member's session has ended. If its client has just gone, the message waits.
+fn wanted_by(state: &State, member: &Member) -> Option<Wanted> {
+    let session = state.ledger.session(member.uid?)?;
+    Some(Wanted {
+        uid: session.uid,
+        qos: member.qos,
+        retain_as_published: member.retain_as_published,
+        ids: member.id.into_iter().collect(),
+    })
+}
+
+/// Gives each its place, and notes whose shard is to be told. Only among the first, which are
+/// `chosen`, may be some that come again: who also subscribes by itself gets both.
+fn receivers(
+    state: &mut State,
+    wanted: Vec<Wanted>,
+    (chosen, published): (usize, QoS),
+) -> Vec<Receiver> {
+    let mut receivers: Vec<Receiver> = Vec::with_capacity(wanted.len());
     for wanted in wanted {
         let Some(session) = state.ledger.session_mut(wanted.uid) else {
             continue;
         };
+        let before = receivers.iter().take(chosen);
+        let before = before.filter(|other| other.uid == wanted.uid);
+        let seq = before.fold(session.next_seq, |seq, _| seq.next());
         receivers.push(Receiver {
             uid: wanted.uid,
-            seq: session.next_seq,
+            seq,
             qos: wanted.qos.min(published),
             retain: wanted.retain_as_published,
             ids: wanted.ids.into(),

@@ -92,7 +92,7 @@ impl Offline {
                 }
                 Entry::Released { .. } => ready.push(Ready::Release(id_of(*seq))),
             }
-            cursor = Seq(seq.0 + 1);
+            cursor = seq.next();
         }
         session.cursor = cursor;
         session.in_flight += ready.len() + expired.len();

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::record::NUMBER_MAX;
+
 /// Names a segment; later ones have greater numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SegmentId(pub(crate) u64);
@@ -67,6 +69,8 @@ impl Disk for Directory {
             let name = entry?.file_name();
             let stem = name.to_str().and_then(|name| name.strip_suffix(".log"));
             let number = stem.and_then(|stem| u64::from_str_radix(stem, 16).ok());
+            // No name is left for a segment behind the last number there is.
+            let number = number.filter(|number| *number <= NUMBER_MAX);
             found.extend(number.map(SegmentId));
         }
         found.sort_unstable();

@@ -301,7 +301,7 @@ impl Ledger {
         else {
             return;
         };
-        session.next_seq = session.next_seq.max(Seq(seq.0 + 1));
+        session.next_seq = session.next_seq.max(seq.next());
         let btree_map::Entry::Vacant(place) = session.queue.entry(seq) else {
             return;
         };
@@ -347,7 +347,7 @@ impl Ledger {
         let Some(session) = self.session_mut(uid) else {
             return;
         };
-        session.next_seq = session.next_seq.max(Seq(seq.0 + 1));
+        session.next_seq = session.next_seq.max(seq.next());
         let before = session.queue.insert(seq, Entry::Released { lsn });
         if let Some(Entry::Waiting(waiting)) = before {
             session.queue_bytes -= waiting.message.len();

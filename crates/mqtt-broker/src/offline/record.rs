@@ -22,6 +22,17 @@ pub(crate) struct Uid(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Seq(pub(crate) u64);
 
+impl Seq {
+    /// The place behind it.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Highest number of a session, a message or a place that is read: nobody counts so far, so
+/// there is always room to count on.
+pub(crate) const NUMBER_MAX: u64 = u64::MAX / 2;
+
 /// Milliseconds since the epoch.
 pub(crate) type WallMs = u64;
 

@@ -203,6 +203,7 @@ impl Live {
         let member = Member {
             seat: desk.seat,
             channel: self.channel,
+            uid: self.persistent.as_ref().map(|persistent| persistent.uid),
             qos: options.qos,
             retain_as_published: options.retain_as_published,
             id,

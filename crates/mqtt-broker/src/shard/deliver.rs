@@ -10,7 +10,7 @@ use crate::{
     inbox::{Close, Deliver, Delivered, Describe, Letter, SendOut},
     limits::{LETTERS_PER_TURN, RECEIVERS_AT_ONCE},
     message::{Message, Outgoing, Terms},
-    offline::StoreFull,
+    offline::NotKept,
     session::KeptIn,
     shared::Shared,
     topic_meters::TopicMeters,
@@ -71,7 +71,8 @@ impl Shard {
             let now = shared.clock.wall();
             return match shared.offline.put(persistent.uid, outgoing, terms, now) {
                 Ok(()) => Delivered::Stored,
-                Err(StoreFull) => Delivered::Full,
+                Err(NotKept::Full) => Delivered::Full,
+                Err(NotKept::Gone) => Delivered::Gone,
             };
         }
         let output = connection

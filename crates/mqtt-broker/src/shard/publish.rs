@@ -13,17 +13,17 @@ use message_bus::{
 use model::{Destination, Priority, Topic};
 use mqtt_codec::{Delivery, PacketId, QoS, ReasonCode};
 
-use super::{Shard, store::Until, trace::Traced};
+use super::{Shard, share::Given, store::Until, trace::Traced};
 use crate::{
     hub::{HubFull, priority_of},
     inbox::{Deliver, Delivered, Inbox, InboxFull, Letter},
     interest::Places,
     limits::{RETRIES_PER_TURN, THREADS_MAX, VISIT_RECEIVERS_MAX},
     message::{Message, MessageId, MessageRef, Outgoing, Terms, expires_at, forwarded},
-    offline::{Kept, Publication, StoreFull, Uid},
+    offline::{Kept, NotKept, Publication, Uid},
     routes::Seat,
     session::{End, Incoming, RefusedPublish},
-    shared_subscriptions::SharedId,
+    shared_subscriptions::{Member, SharedId},
 };
 
 /// Shards that must still get a message, a bit each.
@@ -289,16 +289,34 @@ impl Shard {
         targets: &mut Targets,
     ) {
         let mut dropped = 0;
-        if targets.store {
-            match self.give_store(from, topic, outgoing) {
-                Ok(kept) => (targets.store, targets.until) = (false, kept.until),
-                Err(StoreFull) if outgoing.parts.qos == QoS::AtMostOnce => {
+        let shared = std::mem::take(&mut targets.shared);
+        let mut chosen = Vec::new();
+        for shared in shared {
+            match self.give_shared(shared, outgoing, &mut dropped) {
+                Given::Done => {}
+                Given::Kept(member) => chosen.push((shared, member)),
+                Given::NoRoom => targets.shared.push(shared),
+            }
+        }
+        // One record for all who get it from the store, so it comes last. A will is not tried
+        // again.
+        if targets.store && (targets.shared.is_empty() || from.slot.is_none()) {
+            let members: Vec<Member> = chosen.iter().map(|(_, member)| *member).collect();
+            match self.give_store(from, topic, outgoing, &members) {
+                Ok(kept) => {
+                    (targets.store, targets.until) = (false, kept.until);
+                    chosen.clear();
+                }
+                Err(_) if outgoing.parts.qos == QoS::AtMostOnce => {
                     targets.store = false;
                     dropped += 1;
                 }
-                Err(StoreFull) => {}
+                Err(NotKept::Full | NotKept::Gone) => {}
             }
         }
+        targets
+            .shared
+            .extend(chosen.iter().map(|(shared, _)| *shared));
         if targets.receiver {
             targets.receiver = !self.give_receiver(from, topic, outgoing, &mut dropped);
         }
@@ -307,9 +325,6 @@ impl Shard {
         {
             targets.client = None;
         }
-        targets
-            .shared
-            .retain(|shared| !self.give_shared(*shared, outgoing, &mut dropped));
         let mut left = targets.shards;
         while left != 0 {
             let shard = left.trailing_zeros();
@@ -326,9 +341,10 @@ impl Shard {
         from: Origin<'_>,
         topic: &Topic,
         outgoing: &Outgoing<'_>,
-    ) -> Result<Kept, StoreFull> {
+        chosen: &[Member],
+    ) -> Result<Kept, NotKept> {
         let offline = &self.shared.offline;
-        if !outgoing.parts.retain && offline.is_empty() {
+        if !outgoing.parts.retain && chosen.is_empty() && offline.is_empty() {
             return Ok(Kept::default());
         }
         offline.publish(&Publication {
@@ -338,6 +354,7 @@ impl Shard {
                 Destination::Client(client_id) => Some(client_id),
                 Destination::Subscribers => None,
             },
+            chosen,
             parent: topic.parent(),
             outgoing,
             now: self.shared.clock.wall(),

@@ -8,6 +8,7 @@ use super::Shard;
 use crate::{
     inbox::{Delivered, Letter},
     message::{Message, Outgoing},
+    offline::NotKept,
     session::Live,
     shared_subscriptions::{Asked, Member, SharedId},
 };
@@ -20,9 +21,22 @@ pub(crate) struct SharedDeliver {
     asked: Asked,
 }
 
+/// What became of a message.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// A member has it, will get it, or all must do without.
+    Done,
+    /// It is this member's turn, in whose persistent session it is to be put.
+    Kept(Member),
+    /// It must be tried again.
+    NoRoom,
+}
+
 /// How asking ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Offered {
+    /// It is to be put into the store for this member.
+    Kept(Member),
     /// A member has it, or another shard asks on.
     Taken,
     /// The message is of no use any more.
@@ -36,26 +50,45 @@ enum Offered {
 }
 
 impl Shard {
-    /// Whether a member has it, will get it, or all must do without.
+    /// Gives it to a member, unless that one gets it from the store.
     pub(super) fn give_shared(
         &mut self,
         shared: SharedId,
         outgoing: &Outgoing<'_>,
         dropped: &mut usize,
-    ) -> bool {
+    ) -> Given {
         let asked = self.shared.shared_subscriptions.ask(shared);
-        let offered = self.offer(asked, outgoing);
-        if offered == Offered::NoRoom && outgoing.parts.qos != QoS::AtMostOnce {
-            return false;
+        match self.offer(asked, outgoing) {
+            Offered::Kept(member) => Given::Kept(member),
+            Offered::NoRoom if outgoing.parts.qos != QoS::AtMostOnce => Given::NoRoom,
+            offered => {
+                *dropped += self.settle_shared(offered, outgoing);
+                Given::Done
+            }
         }
-        *dropped += self.settle_shared(offered, outgoing);
-        true
+    }
+
+    /// The same where nobody waits for the disk: its publisher was answered long ago.
+    fn give_shared_now(&mut self, shared: SharedId, outgoing: &Outgoing<'_>) {
+        let mut dropped = 0;
+        match self.give_shared(shared, outgoing, &mut dropped) {
+            Given::Done => {}
+            Given::Kept(member) => {
+                let kept = self.keep((shared, member), outgoing);
+                dropped += usize::from(kept != Offered::Taken);
+            }
+            Given::NoRoom => dropped += 1,
+        }
+        self.counters().messages_dropped.add(dropped);
     }
 
     /// The same for a message of the console, who wants to know whether a member has it.
     pub(super) fn send_shared(&mut self, shared: SharedId, outgoing: &Outgoing<'_>) -> bool {
         let asked = self.shared.shared_subscriptions.ask(shared);
-        let offered = self.offer(asked, outgoing);
+        let offered = match self.offer(asked, outgoing) {
+            Offered::Kept(member) => self.keep((shared, member), outgoing),
+            offered => offered,
+        };
         let lost = self.settle_shared(offered, outgoing);
         self.counters().messages_dropped.add(lost);
         offered == Offered::Taken
@@ -65,13 +98,16 @@ impl Shard {
     fn offer(&mut self, mut asked: Asked, outgoing: &Outgoing<'_>) -> Offered {
         let mut result = Offered::Nobody;
         while let Some(member) = self.shared.shared_subscriptions.next(&mut asked) {
+            if member.keeps(outgoing.parts.qos).is_some() {
+                return Offered::Kept(member);
+            }
             let offered = if member.seat.shard == self.index {
                 self.offer_here(member, asked.shared, outgoing)
             } else {
                 self.offer_there(member, asked, outgoing)
             };
             match offered {
-                Offered::Taken | Offered::Expired => return offered,
+                Offered::Taken | Offered::Expired | Offered::Kept(_) => return offered,
                 Offered::Full(_) | Offered::NoRoom => result = offered,
                 Offered::Nobody => {}
             }
@@ -93,6 +129,20 @@ impl Shard {
         }
     }
 
+    /// Puts a message into the session of a member.
+    fn keep(&self, (shared, member): (SharedId, Member), outgoing: &Outgoing<'_>) -> Offered {
+        let Some(uid) = member.keeps(outgoing.parts.qos) else {
+            return Offered::Nobody;
+        };
+        let now = self.shared.clock.wall();
+        let terms = member.terms(shared);
+        match self.shared.offline.put(uid, outgoing, terms, now) {
+            Ok(()) => Offered::Taken,
+            Err(NotKept::Full) => Offered::NoRoom,
+            Err(NotKept::Gone) => Offered::Nobody,
+        }
+    }
+
     fn offer_there(&self, member: Member, asked: Asked, outgoing: &Outgoing<'_>) -> Offered {
         let deliver = SharedDeliver {
             message: outgoing.share(),
@@ -110,7 +160,7 @@ impl Shard {
     fn settle_shared(&mut self, offered: Offered, outgoing: &Outgoing<'_>) -> usize {
         match offered {
             Offered::Taken => 0,
-            Offered::Nobody | Offered::NoRoom => 1,
+            Offered::Nobody | Offered::NoRoom | Offered::Kept(_) => 1,
             Offered::Expired => {
                 self.counters().messages_expired.one();
                 0
@@ -129,10 +179,12 @@ impl Shard {
         let here = self.offer_here(deliver.member, asked.shared, &outgoing);
         let offered = match here {
             Offered::Taken | Offered::Expired => here,
-            Offered::Nobody | Offered::Full(_) | Offered::NoRoom => {
+            Offered::Nobody | Offered::Full(_) | Offered::NoRoom | Offered::Kept(_) => {
                 match (self.offer(asked, &outgoing), here) {
                     // It was promised that a member gets it; this one could not.
                     (Offered::Nobody | Offered::NoRoom, Offered::Full(slot)) => Offered::Full(slot),
+                    // Its publisher does not wait any more, so it gets what the lost one had not.
+                    (Offered::Kept(member), _) => self.keep((asked.shared, member), &outgoing),
                     (offered, _) => offered,
                 }
             }
@@ -144,12 +196,7 @@ impl Shard {
     /// What a member that is gone had not been sent goes to the others (MQTT 5, 4.8.2).
     pub(super) fn pass_on(&mut self, live: &mut Live) {
         for (shared, message) in live.take_shared() {
-            let outgoing = Outgoing::shared_from(&message);
-            let mut dropped = 0;
-            if !self.give_shared(shared, &outgoing, &mut dropped) {
-                dropped += 1;
-            }
-            self.counters().messages_dropped.add(dropped);
+            self.give_shared_now(shared, &Outgoing::shared_from(&message));
         }
     }
 }

@@ -4,6 +4,7 @@ fn member(n: u64) -> Member {
     Member {
         seat: Seat { shard: 0, slot: 0 },
         channel: ChannelId(n),
+        uid: None,
         qos: QoS::AtLeastOnce,
         retain_as_published: false,
         id: None,

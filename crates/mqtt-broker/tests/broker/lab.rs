@@ -101,6 +101,21 @@ impl Lab {
         raw
     }
 
+    /// A client that has been here before, and goes on with its session.
+    pub(crate) fn resume(&self, name: &str) -> Raw {
+        let device = Device::of_group(LAB, name);
+        let properties = properties(&[Property::SessionExpiryInterval(600)]);
+        let mut raw = Raw::open(self.0.address(), ProtocolVersion::V5);
+        raw.send(&Packet::Connect(Connect {
+            clean_start: false,
+            properties: properties.as_properties(),
+            ..connect_packet(&device, ProtocolVersion::V5)
+        }));
+        let said = raw.recv();
+        assert_eq!(said, Said::ConnAck(ReasonCode::Success, String::new()));
+        raw
+    }
+
     /// A client that has subscribed with one filter.
     pub(crate) fn subscriber(&self, name: &str, filter: &str, qos: QoS) -> Raw {
         let mut raw = self.client(name, ProtocolVersion::V5);

@@ -125,6 +125,11 @@ impl Raw {
         raw
     }
 
+    /// Gives up writing what the broker does not read: it may have stopped for good.
+    pub(crate) fn write_for_at_most(&mut self, time: std::time::Duration) {
+        self.socket.set_write_timeout(Some(time)).unwrap();
+    }
+
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         // The broker may have closed already; what it said is what counts.
         self.socket.write_all(bytes).ok();

@@ -213,6 +213,63 @@ fn a_member_that_is_full_is_passed_over() {
     }
 }
 
+/// A member whose session outlives its connection.
+fn lasting(lab: &Lab, name: &str) -> Raw {
+    let expiry = Property::SessionExpiryInterval(600);
+    lab.client_with(name, &[expiry])
+}
+
+#[test]
+fn what_a_persistent_member_gets_is_on_disk_when_it_is_acknowledged() {
+    let lab = Lab::start();
+    let names = ["a", "b", "c", "d"];
+    // They sit in both event loops, and nobody answers.
+    let _members = names.map(|name| {
+        let mut raw = lasting(&lab, name);
+        raw.subscribe(&[("$share/g/lab/x", QoS::ExactlyOnce)]);
+        raw
+    });
+    let mut publisher = lab.client("pub", V5);
+    let mut sent = Vec::new();
+    for n in 1..=12 {
+        let delivery = if n % 2 == 0 { qos1(n) } else { qos2(n) };
+        publisher.say("lab/x", &n.to_string(), delivery);
+        let said = publisher.recv();
+        assert!(
+            matches!(
+                said,
+                Said::PubAck(_, ReasonCode::Success, _) | Said::PubRec(_, ReasonCode::Success, _)
+            ),
+            "{said:?}"
+        );
+        sent.push(n.to_string());
+        let after = Lab(lab.0.after_kill());
+        let mut members = names.map(|name| after.resume(name));
+        let all = spread(&mut members, sent.len());
+        let mut found: Vec<String> = all.into_iter().flatten().collect();
+        found.sort_by_key(|text| text.parse::<u16>().unwrap());
+        assert_eq!(found, sent);
+    }
+}
+
+#[test]
+fn a_persistent_member_that_subscribes_by_itself_too_gets_both_copies() {
+    let lab = Lab::start();
+    let mut member = lasting(&lab, "m");
+    member.subscribe(&[
+        ("$share/g/lab/x", QoS::AtLeastOnce),
+        ("lab/x", QoS::AtLeastOnce),
+    ]);
+    let mut publisher = lab.client("pub", V5);
+    for n in 1..=3 {
+        publisher.say("lab/x", &n.to_string(), qos1(n));
+        assert!(matches!(publisher.recv(), Said::PubAck(..)));
+    }
+    let seen: Vec<String> = (0..6).map(|_| member.see().payload).collect();
+    assert_eq!(seen, ["1", "1", "2", "2", "3", "3"]);
+    assert!(member.is_silent());
+}
+
 impl Raw {
     /// It is still served.
     fn ping_after_messages(&mut self) {

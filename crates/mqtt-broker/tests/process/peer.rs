@@ -12,10 +12,14 @@ use clock::Clock;
 use hmac::{Hmac, Mac as _};
 use model::{ClientId, Credential, Secret};
 use mqtt_broker::{Access, Broker, BrokerConfig};
-use mqtt_codec::{Connect, Limits, Packet, Properties, ProtocolVersion, decode, encode};
+use mqtt_codec::{
+    Connect, Limits, Packet, PropertiesBuf, Property, ProtocolVersion, decode, encode,
+};
 use sha1::Sha1;
 
 const VERSION: ProtocolVersion = ProtocolVersion::V311;
+/// Longer than any test.
+const SESSION_EXPIRY_S: u32 = 3_600;
 pub(crate) const GROUP: &str = "GID_lab";
 
 pub(crate) fn client_id(name: &str) -> ClientId {
@@ -58,24 +62,34 @@ pub(crate) fn admit(broker: &Broker, names: &[String]) {
     registry.register(&credentials).unwrap();
 }
 
-/// CONNECT of a client, as bytes.
+/// CONNECT of a client of MQTT 3.1.1, as bytes.
 pub(crate) fn connect_bytes(name: &str, clean_start: bool) -> Vec<u8> {
+    connect_bytes_of(name, clean_start, VERSION)
+}
+
+/// CONNECT of a client that speaks `version`. Without a clean start its session lasts.
+fn connect_bytes_of(name: &str, clean_start: bool, version: ProtocolVersion) -> Vec<u8> {
+    let mut properties = PropertiesBuf::default();
+    if version.has_properties() && !clean_start {
+        let expiry = Property::SessionExpiryInterval(SESSION_EXPIRY_S);
+        properties.push(expiry).unwrap();
+    }
     let client_id = client_id(name);
     let mut mac = Hmac::<Sha1>::new_from_slice(secret(name).as_bytes()).unwrap();
     mac.update(client_id.as_str().as_bytes());
     let password = STANDARD.encode(mac.finalize().into_bytes());
     let mut bytes = Vec::new();
     let connect = Connect {
-        version: VERSION,
+        version,
         clean_start,
         keep_alive_s: 300,
-        properties: Properties::NONE,
+        properties: properties.as_properties(),
         client_id: client_id.as_str(),
         will: None,
         user_name: Some(&format!("DeviceCredential|key-{name}|causeway")),
         password: Some(password.as_bytes()),
     };
-    encode(&Packet::Connect(connect), VERSION, &mut bytes).unwrap();
+    encode(&Packet::Connect(connect), version, &mut bytes).unwrap();
     bytes
 }
 
@@ -86,11 +100,17 @@ pub(crate) struct Gone;
 pub(crate) struct Peer {
     socket: TcpStream,
     input: Vec<u8>,
+    version: ProtocolVersion,
 }
 
 impl Peer {
-    /// Connects and keeps its session; whether that was there.
-    pub(crate) fn connect(address: SocketAddr, name: &str) -> Result<(Self, bool), Gone> {
+    /// Connects; whether its session was there, which it keeps unless it starts clean.
+    pub(crate) fn connect(
+        address: SocketAddr,
+        name: &str,
+        clean_start: bool,
+        version: ProtocolVersion,
+    ) -> Result<(Self, bool), Gone> {
         let socket = TcpStream::connect(address).map_err(|_e| Gone)?;
         socket.set_nodelay(true).unwrap();
         socket
@@ -99,8 +119,9 @@ impl Peer {
         let mut peer = Self {
             socket,
             input: Vec::new(),
+            version,
         };
-        peer.write(&connect_bytes(name, false))?;
+        peer.write(&connect_bytes_of(name, clean_start, version))?;
         let present = loop {
             let ack = |packet: Packet<'_>| match packet {
                 Packet::ConnAck(ack) => ack.session_present,
@@ -115,7 +136,7 @@ impl Peer {
 
     pub(crate) fn send(&mut self, packet: &Packet<'_>) -> Result<(), Gone> {
         let mut bytes = Vec::new();
-        encode(packet, VERSION, &mut bytes).unwrap();
+        encode(packet, self.version, &mut bytes).unwrap();
         self.write(&bytes)
     }
 
@@ -129,7 +150,7 @@ impl Peer {
         take: impl FnOnce(Packet<'_>) -> T,
     ) -> Result<Option<T>, Gone> {
         let limits = Limits {
-            version: VERSION,
+            version: self.version,
             packet_len_max: u32::MAX,
         };
         loop {

@@ -1,4 +1,5 @@
-//! A broker restarts, and all its clients come back at once, each with its credential checked.
+//! `kill -9` of a broker: all its clients come back at once to the next one, each with its
+//! credential checked against the store.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +13,14 @@ use std::{
 use clock::Clock;
 use message_bus::{BusEvent, PresenceKind};
 
-use crate::peer::{admit, broker, connect_bytes};
+use crate::{
+    kill::spawn,
+    peer::{admit, broker, connect_bytes},
+};
 
-/// All are back by then.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
+/// All are back by then, on a machine that has much else to do; 15,000 within 10 s on one that has
+/// not.
+const BACK_WITHIN: Duration = Duration::from_secs(60);
 const THREADS: usize = 8;
 
 fn name(n: usize) -> String {
@@ -39,7 +44,7 @@ pub(crate) fn clients(address: &str, count: usize) {
         println!("connected");
         std::io::stdout().flush().unwrap();
         for mut socket in sockets.into_iter().flatten() {
-            // Until the broker says goodbye.
+            // Until the broker is gone.
             socket.read_to_end(&mut Vec::new()).ok();
         }
         println!("gone");
@@ -92,10 +97,9 @@ fn ask(to: &mut ChildStdin, from: &mut BufReader<ChildStdout>, word: &str) {
 pub(crate) fn run() {
     let count = crate::number("CAUSEWAY_STORM_CLIENTS", 500);
     let dir = tempfile::tempdir().unwrap();
-    let first = broker(dir.path(), "127.0.0.1:0".parse().unwrap());
     let names: Vec<String> = (0..count).map(name).collect();
-    admit(&first, &names);
-    let address = first.tcp_address().unwrap();
+    admit(&broker(dir.path(), "127.0.0.1:0".parse().unwrap()), &names);
+    let (mut first, address) = spawn(dir.path());
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["clients", &address.to_string(), &count.to_string()]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -103,7 +107,8 @@ pub(crate) fn run() {
     let mut to = child.stdin.take().unwrap();
     let mut from = BufReader::new(child.stdout.take().unwrap());
     ask(&mut to, &mut from, "connected");
-    drop(first);
+    first.kill().unwrap();
+    first.wait().unwrap();
     ask(&mut to, &mut from, "gone");
 
     let clock = Clock::system();

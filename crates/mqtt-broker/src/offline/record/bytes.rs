@@ -8,7 +8,8 @@ use model::Timestamp;
 use mqtt_codec::{Properties, QoS};
 
 use super::{
-    MessageRecord, Receiver, Record, Seq, SessionRecord, StoredSubscription, StoredWill, Uid,
+    MessageRecord, NUMBER_MAX, Receiver, Record, Seq, SessionRecord, StoredSubscription,
+    StoredWill, Uid,
 };
 use crate::message::{Message, MessageId, MessageRef, Outgoing, SubscriptionId};
 
@@ -214,11 +215,15 @@ impl<'a> Reader<'a> {
     }
 
     fn uid(&mut self) -> Option<Uid> {
-        self.u64().map(Uid)
+        self.number().map(Uid)
     }
 
     fn seq(&mut self) -> Option<Seq> {
-        self.u64().map(Seq)
+        self.number().map(Seq)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.u64().filter(|number| *number <= NUMBER_MAX)
     }
 
     fn maybe(&mut self) -> Option<Option<u64>> {
@@ -319,7 +324,7 @@ impl<'a> Reader<'a> {
     }
 
     fn message(&mut self) -> Option<MessageRecord> {
-        let (id, at) = (self.u64()?, self.u64()?);
+        let (id, at) = (self.number()?, self.u64()?);
         let parts = self.message_ref()?;
         let (uid, packet_id) = (self.maybe()?, self.u16()?);
         let receivers = self.list(Self::receiver)?;

@@ -252,6 +252,7 @@ impl Rig {
             from: from.map(|(uid, _)| uid),
             inbound: from.map(|(_, id)| id),
             to: None,
+            chosen: &[],
             parent: parts.topic.split('/').next().unwrap(),
             outgoing: &outgoing,
             now: self.now,

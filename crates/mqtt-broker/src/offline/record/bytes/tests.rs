@@ -15,7 +15,7 @@ fn message(topic: &str, payload: &[u8]) -> Arc<Message> {
 }
 
 fn one_of_each() -> Vec<Record> {
-    let (uid, seq) = (Uid(7), Seq(u64::MAX - 1));
+    let (uid, seq) = (Uid(7), Seq(NUMBER_MAX));
     vec![
         Record::Session(SessionRecord {
             uid,
@@ -40,7 +40,7 @@ fn one_of_each() -> Vec<Record> {
         }),
         Record::SessionGone(uid),
         Record::Message(MessageRecord {
-            id: 3,
+            id: NUMBER_MAX,
             at: 5,
             message: message("a/b", b"payload"),
             inbound: Some((uid, 12)),
@@ -70,6 +70,35 @@ fn each_record_comes_back_as_it_was_written() {
         assert_eq!(len, bytes.len());
         assert_eq!(format!("{back:?}"), format!("{record:?}"));
     }
+}
+
+#[test]
+fn a_number_that_nobody_has_counted_to_is_no_record() {
+    let whole: Vec<_> = one_of_each().iter().map(bytes_of).collect();
+    let last = NUMBER_MAX.to_le_bytes();
+    let beyond = (NUMBER_MAX + 1).to_le_bytes();
+    let mut refused = 0;
+    for bytes in whole {
+        for at in HEADER_LEN..bytes.len() - last.len() + 1 {
+            if bytes[at..at + last.len()] != last {
+                continue;
+            }
+            let mut crafted = bytes.clone();
+            crafted[at..at + beyond.len()].copy_from_slice(&beyond);
+            let crc = crc32c::crc32c(&crafted[HEADER_LEN..]).to_le_bytes();
+            crafted[HEADER_LEN - crc.len()..HEADER_LEN].copy_from_slice(&crc);
+            assert!(decode(&crafted).is_none());
+            refused += 1;
+        }
+    }
+    // Places in a message, in what was sent, settled and received; the number of a message.
+    assert_eq!(refused, 5);
+}
+
+fn bytes_of(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(record, &mut bytes);
+    bytes
 }
 
 #[test]
