@@ -7,6 +7,7 @@ mod certificates;
 mod clients;
 mod credentials;
 mod messages;
+mod operations;
 mod rules;
 mod tokens;
 mod traces;
@@ -22,6 +23,7 @@ pub use credentials::{
     AccessKey, CredentialQuery, CredentialsPage, DeviceCredential, IssuedCredential,
 };
 pub use messages::{MessageSent, MessageToSend};
+pub use operations::{DrainOrder, ListenerStatus, SlowClient};
 pub use rules::{
     Access, Grant, Group, Instance, InstanceSettings, ParentTopicRules, TopicRights, TraceLevel,
 };
@@ -137,6 +139,16 @@ pub enum AdminCall {
     },
     /// Forgets a device certificate; when it comes again it is registered again.
     DeleteDeviceCertificate { authority: String, serial: String },
+    /// Where clients connect.
+    Listeners,
+    /// Reads the certificates of the listeners again; connections that are there stay.
+    ReloadCertificates,
+    /// The clients that are furthest behind in taking their messages: [`PAGE_MAX`] at most.
+    SlowClients { limit: usize },
+    /// Takes no more clients and sends all away that are there.
+    Drain { order: DrainOrder },
+    /// Metrics as Prometheus reads them.
+    Metrics,
 }
 
 /// What is answered.
@@ -175,4 +187,10 @@ pub enum AdminAnswer {
     Authorities(Vec<TrustedAuthority>),
     /// See [`AdminCall::DeviceCertificates`].
     DeviceCertificates(Vec<DeviceCertificate>),
+    /// See [`AdminCall::Listeners`].
+    Listeners(Vec<ListenerStatus>),
+    /// See [`AdminCall::SlowClients`].
+    SlowClients(Vec<SlowClient>),
+    /// See [`AdminCall::Metrics`].
+    Metrics(String),
 }

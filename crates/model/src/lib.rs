@@ -47,7 +47,9 @@ pub use share::{
 pub use share_action::{CheckParams, PathParams, QueueParams, ShareAction};
 pub use share_table::{ShareTable, StatusMessage};
 pub use status::{CacheDiskStatus, GatewayStatus, Location, ShareState, ShareStatus};
-pub use topic::{Destination, ParentTopic, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter};
+pub use topic::{
+    Destination, ParentTopic, STATISTICS, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter,
+};
 pub use writers::{ConflictPolicy, Writers};
 
 pub use clock::Timestamp;

@@ -11,6 +11,9 @@ use crate::{ClientId, ClientIdError, client_id::text_type};
 pub const TOPIC_LEN_MAX: usize = 64;
 const TOPIC_LEN_MIN: usize = 3;
 const P2P_LEVEL: &str = "p2p";
+/// First level of the topics on which a broker tells of itself. Like a parent topic it is created
+/// and granted, but to subscribe only: no topic that a client may publish on begins so.
+pub const STATISTICS: &str = "$SYS";
 
 /// Why a topic name or filter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -59,7 +62,10 @@ impl ParentTopic {
 impl FromStr for ParentTopic {
     type Err = TopicError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::check(text).map(|()| Self(text.into()))
+        if text != STATISTICS {
+            Self::check(text)?;
+        }
+        Ok(Self(text.into()))
     }
 }
 
@@ -160,6 +166,7 @@ impl FromStr for TopicFilter {
             match level {
                 "+" if depth > 0 => {}
                 "#" if depth > 0 && last => {}
+                STATISTICS if depth == 0 => {}
                 _ if level.contains(['+', '#']) => {
                     return Err(TopicError::BadWildcard(text.to_owned()));
                 }

@@ -13,15 +13,13 @@ use message_bus::MessageBus;
 use mio::{Poll, Waker};
 use parking_lot::Mutex;
 use rustls_pki_types::CertificateDer;
-use tokio::sync::oneshot;
 
 use crate::{
     bus::EmbeddedBus,
     config::{BrokerConfig, ServerCertificate},
-    drain::{Drain, Draining},
+    drain::Drain,
     error::BrokerError,
-    exposition,
-    inbox::{Inbox, Letter},
+    inbox::Inbox,
     limits::THREADS_MAX,
     listen::listen,
     memory::{MemoryLink, MemoryPeers},
@@ -30,7 +28,7 @@ use crate::{
     registry::Registry,
     shard::{Listener, Shard, Shards, WAKER},
     shared::Shared,
-    slow::{self, SlowConsumer},
+    slow::SlowConsumer,
     tls::TlsSlot,
     trace::Tracer,
 };
@@ -194,6 +192,14 @@ impl Broker {
         self.change_tls(listener, |slot| slot.replace_authorities(authorities))
     }
 
+    /// Reads the certificates of all listeners again. Connections that are there stay.
+    ///
+    /// # Errors
+    /// One cannot be read or used; then all stay as they are.
+    pub fn reload_certificates(&self) -> Result<(), BrokerError> {
+        self.shared.reload_certificates()
+    }
+
     fn change_tls(
         &self,
         listener: &str,
@@ -213,52 +219,29 @@ impl Broker {
     /// What was counted since the start.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let mut metrics = Metrics::default();
-        for counters in &self.shared.counters {
-            metrics.add(counters);
-        }
-        metrics.clients = metrics
-            .clients_connected
-            .saturating_sub(metrics.clients_gone);
-        self.shared.offline.measure(&mut metrics);
-        metrics.connections = self.shared.connections.load(Ordering::Relaxed) as u64;
-        metrics
+        self.shared.metrics()
     }
 
     /// The same and more, as Prometheus reads it.
     #[must_use]
     pub fn exposition(&self) -> String {
-        exposition::page(&self.shared, &self.metrics())
+        self.shared.exposition()
     }
 
     /// Whether clients can connect here.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.shared.stopping.load(Ordering::SeqCst) && self.shared.draining.load().is_none()
+        self.shared.is_ready()
     }
 
     /// Stops listening and sends all clients elsewhere; they are gone after the drain's window.
     pub fn drain(&self, drain: Drain) {
-        let draining = Draining::new(drain, self.shared.clock.now());
-        self.shared.draining.store(Some(Arc::new(draining)));
-        self.shared.inboxes.iter().for_each(Inbox::wake);
+        self.shared.drain(drain);
     }
 
     /// The `n` clients that are furthest behind in taking their messages.
     pub async fn slow_consumers(&self, n: usize) -> Vec<SlowConsumer> {
-        let mut replies = Vec::new();
-        for inbox in &self.shared.inboxes {
-            let (reply, answer) = oneshot::channel();
-            // One that is full of letters, or has ended, has nothing to say.
-            if inbox.push(Letter::Survey(reply)).is_ok() {
-                replies.push(answer);
-            }
-        }
-        let mut all = Vec::new();
-        for reply in replies {
-            all.extend(reply.await.unwrap_or_default());
-        }
-        slow::worst(all, n)
+        self.shared.slow_consumers(n).await
     }
 
     /// Says goodbye to all clients and stops; returns when all is closed.

@@ -1,6 +1,6 @@
 //! What a broker is told at its start.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt::Debug, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use model::GroupId;
@@ -42,6 +42,26 @@ pub struct BrokerConfig {
     pub group_clients_max: Option<usize>,
     /// Messages of one client; one that sends faster is not read for a while.
     pub publish_rate: Option<Rate>,
+    /// From where certificates of listeners are read again.
+    pub certificates: Option<Arc<dyn CertificateSource>>,
+}
+
+/// Where certificates of listeners come from, so that they can be read again.
+pub trait CertificateSource: Debug + Send + Sync {
+    /// Those of a listener now; nothing if they never change. Or why they cannot be read.
+    ///
+    /// # Errors
+    /// A file is not there or holds something else: the text says which, and what to do.
+    fn load(&self, listener: &str) -> Result<Option<ListenerCertificates>, String>;
+}
+
+/// What a TLS listener shows, and whom it takes.
+#[derive(Debug)]
+pub struct ListenerCertificates {
+    /// See [`TlsSettings::certificates`].
+    pub certificates: Vec<ServerCertificate>,
+    /// See [`TlsSettings::client_authorities`].
+    pub client_authorities: Vec<CertificateDer<'static>>,
 }
 
 impl BrokerConfig {
@@ -60,6 +80,7 @@ impl BrokerConfig {
             offline: OfflineLimits::default(),
             group_clients_max: None,
             publish_rate: None,
+            certificates: None,
         }
     }
 

@@ -45,6 +45,17 @@ pub enum BrokerError {
         /// The name.
         listener: String,
     },
+    /// Certificates cannot be read again.
+    #[error("cannot read the certificates of listener `{listener}` again: {reason}")]
+    Certificates {
+        /// Its name.
+        listener: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Nobody has said where certificates come from.
+    #[error("this broker reads certificates only when it starts: start it again")]
+    NoCertificateSource,
     /// The directory of traces cannot be used.
     #[error("cannot open the broker's traces")]
     Traces(#[source] io::Error),

@@ -43,6 +43,7 @@ mod memory;
 mod message;
 mod metrics;
 mod offline;
+mod operations;
 mod pace;
 mod registry;
 mod retained;
@@ -64,8 +65,8 @@ pub use broker::Broker;
 pub use bucket::Rate;
 pub use client_certificate::ClientCertificate;
 pub use config::{
-    BrokerConfig, ClientAuthentication, ListenerConfig, ListenerLimits, OfflineLimits,
-    ServerCertificate, TlsListener, TlsSettings,
+    BrokerConfig, CertificateSource, ClientAuthentication, ListenerCertificates, ListenerConfig,
+    ListenerLimits, OfflineLimits, ServerCertificate, TlsListener, TlsSettings,
 };
 pub use drain::{Drain, Elsewhere};
 pub use error::{BrokerError, RegistryError};

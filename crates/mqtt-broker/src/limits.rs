@@ -127,6 +127,12 @@ pub const RETAINED_PER_SUBSCRIPTION_MAX: usize = 10_000;
 pub const STORE_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most acknowledgements of one client that wait for the disk; then it is not read.
 pub const HELD_ACKS_MAX: usize = 1_024;
+/// Longest time in which a broker is emptied.
+pub const DRAIN_WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// Longest list of other brokers that clients are told.
+pub const SERVER_REFERENCE_LEN_MAX: usize = 1_024;
+/// How often statistics are published.
+pub const STATISTICS_EVERY_S: u32 = 10;
 /// Event loops of one broker.
 pub const THREADS_MAX: usize = 64;
 

@@ -136,6 +136,10 @@ impl ListenerState {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) const fn connections_max(&self) -> usize {
+        self.limits.connections_max
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }

@@ -16,10 +16,12 @@ mod crew;
 mod deliver;
 mod drain;
 mod fanout;
+mod no_receiver;
 mod publish;
 mod read;
 mod share;
 mod slow;
+mod statistics;
 mod store;
 mod tokens;
 mod trace;
@@ -103,6 +105,7 @@ pub(crate) struct Shard {
     held: VecDeque<(Lsn, Occupant)>,
     /// When the offline store is swept next.
     sweep_at: Tick,
+    statistics_at: Tick,
     /// What many get, as far as they have not got it yet.
     fanouts: FairQueue<Fanout>,
     /// Memory that is used again.
@@ -180,6 +183,7 @@ impl Shard {
             tokens: TokenWatch::default(),
             held: VecDeque::new(),
             sweep_at: Tick(0),
+            statistics_at: Tick(0),
             fanouts: fanout::none(),
             letters: VecDeque::new(),
             found: Vec::new(),
@@ -219,6 +223,7 @@ impl Shard {
         self.look_at_deadlines();
         self.look_at_tokens();
         self.sweep_store();
+        self.publish_statistics();
         self.bury();
         // Others may work on their letters while this one writes.
         self.visit_others();

@@ -1,8 +1,11 @@
 //! What all event loops of a broker have in common.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
@@ -10,7 +13,7 @@ use clock::Clock;
 
 use crate::{
     bucket::Rate,
-    config::BrokerConfig,
+    config::{BrokerConfig, CertificateSource},
     drain::Draining,
     group_load::GroupLoad,
     hub::Hub,
@@ -34,6 +37,7 @@ const CHANNEL_BITS: u32 = 40;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    started: Instant,
     pub(crate) instance: String,
     pub(crate) registry: Arc<Registry>,
     pub(crate) routes: Routes,
@@ -54,6 +58,7 @@ pub(crate) struct Shared {
     /// Connections that get no more than an answer.
     pub(crate) turned_away: AtomicUsize,
     pub(crate) listeners: Box<[ListenerState]>,
+    pub(crate) certificates: Option<Arc<dyn CertificateSource>>,
     pub(crate) groups: GroupLoad,
     pub(crate) publish_rate: Option<Rate>,
     /// Clients are being sent elsewhere.
@@ -72,6 +77,7 @@ impl Shared {
         let shards = inboxes.len();
         let first_channel = registry.epoch() << CHANNEL_BITS;
         Self {
+            started: clock.now(),
             clock,
             instance: config.instance.clone(),
             registry,
@@ -91,11 +97,17 @@ impl Shared {
             connections_max: config.connections_max,
             turned_away: AtomicUsize::new(0),
             listeners: listeners.into(),
+            certificates: config.certificates.clone(),
             groups: GroupLoad::new(config.group_clients_max),
             publish_rate: config.publish_rate,
             draining: ArcSwapOption::empty(),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    /// Time since the start.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.clock.now().saturating_duration_since(self.started)
     }
 
     /// A number for a message, never used twice.

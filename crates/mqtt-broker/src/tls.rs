@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use model::Timestamp;
 use parking_lot::Mutex;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -17,7 +18,7 @@ use rustls::{
 use rustls_pki_types::CertificateDer;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
 
-use crate::config::{ClientAuthentication, ServerCertificate, TlsSettings};
+use crate::config::{ClientAuthentication, ListenerCertificates, ServerCertificate, TlsSettings};
 
 /// What new connections of a TLS listener get; those that are there keep what they have.
 #[derive(Debug)]
@@ -27,6 +28,13 @@ pub(crate) struct TlsSlot {
     registered: Mutex<Vec<CertificateDer<'static>>>,
     /// None while client certificates are required and no authority is known: nobody can come.
     current: ArcSwapOption<ServerConfig>,
+}
+
+/// What a slot is about to have.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    settings: TlsSettings,
+    config: Option<Arc<ServerConfig>>,
 }
 
 impl TlsSlot {
@@ -60,6 +68,31 @@ impl TlsSlot {
         self.change(|settings| settings.client_authorities = authorities)
     }
 
+    /// What [`TlsSlot::commit`] would show and take.
+    pub(crate) fn prepare(&self, read: ListenerCertificates) -> Result<Replacement, rustls::Error> {
+        let mut settings = self.settings.lock().clone();
+        settings.certificates = read.certificates;
+        settings.client_authorities = read.client_authorities;
+        let config = self.config_of(&settings)?;
+        Ok(Replacement { settings, config })
+    }
+
+    /// Shows and takes it from now on.
+    pub(crate) fn commit(&self, replacement: Replacement) {
+        let mut settings = self.settings.lock();
+        *settings = replacement.settings;
+        self.current.store(replacement.config);
+    }
+
+    /// Until when the first certificate is good.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        let settings = self.settings.lock();
+        let first = settings.certificates.first()?.chain.first()?;
+        let (_, certificate) = X509Certificate::from_der(first).ok()?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+        Some(Timestamp::from_millis(seconds.saturating_mul(1_000)))
+    }
+
     /// Takes client certificates of these authorities, too, from now on.
     pub(crate) fn trust(
         &self,
@@ -73,12 +106,20 @@ impl TlsSlot {
         let mut settings = self.settings.lock();
         let mut changed = settings.clone();
         change(&mut changed);
-        let mut whole = changed.clone();
-        let registered = self.registered.lock();
-        whole.client_authorities.extend(registered.iter().cloned());
-        self.current.store(server_config(&whole)?);
+        self.current.store(self.config_of(&changed)?);
         *settings = changed;
         Ok(())
+    }
+
+    /// With the authorities of the registry, too.
+    fn config_of(
+        &self,
+        settings: &TlsSettings,
+    ) -> Result<Option<Arc<ServerConfig>>, rustls::Error> {
+        let mut whole = settings.clone();
+        let registered = self.registered.lock();
+        whole.client_authorities.extend(registered.iter().cloned());
+        server_config(&whole)
     }
 }
 

@@ -5,11 +5,17 @@ use std::sync::Arc;
 
 use message_bus::{
     BusError,
-    admin::{AdminAnswer, AdminCall, CertificateState, Instance},
+    admin::{AdminAnswer, AdminCall, CertificateState, Instance, PAGE_MAX},
 };
 
 use super::EmbeddedBus;
-use crate::{error::RegistryError, inbox::Letter, routes::Route, session::End};
+use crate::{
+    error::RegistryError,
+    inbox::Letter,
+    operations::{drain_of, slow_client},
+    routes::Route,
+    session::End,
+};
 
 type Answered = Result<AdminAnswer, BusError>;
 
@@ -45,6 +51,11 @@ impl EmbeddedBus {
             | AdminCall::Sessions { .. }
             | AdminCall::CloseConnection { .. }
             | AdminCall::Send { .. } => self.answer_clients(call).await,
+            AdminCall::Listeners
+            | AdminCall::ReloadCertificates
+            | AdminCall::SlowClients { .. }
+            | AdminCall::Drain { .. }
+            | AdminCall::Metrics => self.answer_operations(call).await,
             AdminCall::Traces { query } => {
                 self.change(move |shared| {
                     let page = shared.tracer.query(&query);
@@ -108,6 +119,31 @@ impl EmbeddedBus {
                 _ => return Err(not_here()),
             }?;
             Ok(AdminAnswer::Done)
+        })
+        .await
+    }
+
+    async fn answer_operations(&self, call: AdminCall) -> Answered {
+        if let AdminCall::SlowClients { limit } = call {
+            let slow = self.0.slow_consumers(limit.min(PAGE_MAX)).await;
+            let slow = slow.iter().map(slow_client).collect();
+            return Ok(AdminAnswer::SlowClients(slow));
+        }
+        self.change(move |shared| {
+            Ok(match call {
+                AdminCall::Listeners => AdminAnswer::Listeners(shared.listener_statuses()),
+                AdminCall::ReloadCertificates => {
+                    let reloaded = shared.reload_certificates();
+                    reloaded.map_err(|error| RegistryError::Refused(whole(&error)))?;
+                    AdminAnswer::Listeners(shared.listener_statuses())
+                }
+                AdminCall::Drain { order } => {
+                    shared.drain(drain_of(order)?);
+                    AdminAnswer::Done
+                }
+                AdminCall::Metrics => AdminAnswer::Metrics(shared.exposition()),
+                _ => return Err(not_here()),
+            })
         })
         .await
     }
@@ -286,6 +322,12 @@ fn closed_by(call: &AdminCall) -> Option<Closed> {
         }),
         _ => None,
     }
+}
+
+/// An error with what has caused it.
+fn whole(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", whole(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// A call was given to the wrong one of the functions above.

@@ -4,7 +4,7 @@ use message_bus::{
     Precedence, WEIGHT_MAX,
     admin::{Group, InstanceSettings, ParentTopicRules},
 };
-use model::{Direction, FLEET_TOPICS, GroupId, ParentTopic};
+use model::{Direction, FLEET_TOPICS, GroupId, ParentTopic, STATISTICS};
 
 use super::{
     Registry,
@@ -162,6 +162,10 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         self.must_have_group(group)?;
         self.must_have_parent(parent)?;
+        if parent.as_str() == STATISTICS && access.publish() {
+            let text = format!("on `{STATISTICS}` only the broker publishes: grant `subscribe`");
+            return Err(RegistryError::Refused(text));
+        }
         let (group, parent) = (group.clone(), parent.clone());
         self.commit(vec![Change::Grant {
             group,

@@ -135,6 +135,7 @@ impl Shard {
             let text = "the client that the topic names is not connected";
             let reason = ReasonCode::NoMatchingSubscribers;
             self.acknowledge(slot, incoming.delivery, (reason, text), None);
+            self.tell_no_receiver(slot, incoming);
             return;
         };
         self.trace_incoming(slot, id, incoming, "accepted");

@@ -18,7 +18,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::{
     kit::{Device, Kit, next, next_uplink},
     raw::{Raw, Said, connect_packet},
-    wire::{Own, Wire, socket, tls, web},
+    wire::{Own, Wire, socket, tls, tls_of, web},
 };
 
 use ProtocolVersion::{V5, V311};
@@ -92,6 +92,27 @@ async fn mqtt_goes_through_secure_web_sockets() {
     let device = kit.device("gw-wss");
     let line = tls(socket(address), "localhost", &own.der, None).unwrap();
     talk(&kit, &mut web(line, "/mqtt", 1_000), &device, V5).await;
+}
+
+#[tokio::test]
+async fn both_versions_of_tls_are_spoken_with_keys_of_both_kinds() {
+    for (own, kind) in [(Own::of("localhost"), "ec"), (Own::rsa("localhost"), "rsa")] {
+        let (kit, address) = with_listener(ListenerConfig {
+            tls: Some(TlsSettings::new(vec![own.server()])),
+            ..ListenerConfig::new("secure", any())
+        });
+        for (versions, number) in [
+            ([&rustls::version::TLS12], "12"),
+            ([&rustls::version::TLS13], "13"),
+        ] {
+            let certificates = (&own.der, None);
+            let line = tls_of(&versions, socket(address), "localhost", certificates).unwrap();
+            let spoken = line.conn.protocol_version().unwrap();
+            assert_eq!(spoken, versions[0].version);
+            let device = kit.device(&format!("gw-{kind}-{number}"));
+            talk(&kit, &mut Wire(Box::new(line)), &device, V5).await;
+        }
+    }
 }
 
 #[test]

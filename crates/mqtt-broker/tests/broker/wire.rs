@@ -42,6 +42,15 @@ impl Own {
         Self { der, key }
     }
 
+    /// The same with an RSA key.
+    pub(crate) fn rsa(name: &str) -> Self {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.into()]).unwrap();
+        let der = params.self_signed(&key).unwrap().der().clone();
+        let key = key.serialize_der();
+        Self { der, key }
+    }
+
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
     }
@@ -61,11 +70,27 @@ pub(crate) fn tls(
     trust: &CertificateDer<'static>,
     own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    tls_of(rustls::DEFAULT_VERSIONS, socket, name, (trust, own))
+}
+
+/// What a client trusts, and how it shows who it is.
+type Certificates<'t> = (
+    &'t CertificateDer<'static>,
+    Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+);
+
+/// The same with some versions of TLS only.
+pub(crate) fn tls_of(
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    socket: TcpStream,
+    name: &str,
+    (trust, own): Certificates<'_>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trust.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots);
     let config = match own {
