@@ -10,6 +10,7 @@ use std::{
     net::TcpListener as StdTcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -106,12 +107,15 @@ impl Mosquitto {
     }
 }
 
+/// Never the same twice, and none that the kernel gives to whoever connects meanwhile.
 fn free_port() -> u16 {
-    StdTcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if StdTcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Writes `cert.pem` and `key.pem` for localhost; returns the authority.
