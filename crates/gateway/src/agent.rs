@@ -32,6 +32,7 @@ pub(crate) struct Agent {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) keep_alive: Duration,
     pub(crate) status_interval: Duration,
+    pub(crate) reconnect_pause_max: Duration,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) commands: CommandsHandle,
     pub(crate) shares: SharesHandle,
@@ -55,7 +56,7 @@ enum Then {
 impl Agent {
     /// Runs until told to stop.
     pub(crate) async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.reconnect_pause_max);
         let mut stop = self.stop.clone();
         loop {
             let after = match self.connect_and_serve(&mut backoff).await {

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use mqtt_client::Proxy;
 
+use crate::limits::RECONNECT_PAUSE_MAX;
+
 /// Where a gateway keeps what it must not lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayPaths {
@@ -29,6 +31,8 @@ pub struct GatewayConfig {
     pub keep_alive: Duration,
     /// Time between two status reports.
     pub status_interval: Duration,
+    /// Longest pause before the message queue is tried again, whatever came before.
+    pub reconnect_pause_max: Duration,
 }
 
 impl GatewayConfig {
@@ -43,6 +47,7 @@ impl GatewayConfig {
             proxy: None,
             keep_alive: Duration::from_secs(10),
             status_interval: Duration::from_secs(5),
+            reconnect_pause_max: RECONNECT_PAUSE_MAX,
         }
     }
 }

@@ -148,6 +148,7 @@ impl Gateway {
             proxy: config.proxy,
             keep_alive: config.keep_alive,
             status_interval: config.status_interval,
+            reconnect_pause_max: config.reconnect_pause_max,
             outbox,
             commands,
             shares: shares.clone(),

@@ -60,6 +60,15 @@ pub(crate) struct RawGateway {
         global = true
     )]
     pub(crate) status_interval_s: Option<u16>,
+    /// Longest pause before a lost connection to the broker is tried again, in seconds; a
+    /// shorter one is for small fleets, whose gateways cannot crowd a broker [default: 60]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "CAUSEWAY_RECONNECT_PAUSE_MAX_S",
+        global = true
+    )]
+    pub(crate) reconnect_pause_max_s: Option<u16>,
     /// Write the address of NFS to this file, as JSON, once the gateway is ready
     #[arg(long, value_name = "FILE", env = "CAUSEWAY_READY_FILE", global = true)]
     pub(crate) ready_file: Option<PathBuf>,
@@ -75,6 +84,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) keep_alive: Duration,
     pub(crate) status_interval: Duration,
+    pub(crate) reconnect_pause_max: Duration,
     pub(crate) ready_file: Option<PathBuf>,
 }
 
@@ -102,6 +112,10 @@ impl TryFrom<RawGateway> for GatewaySettings {
                 .map_err(|error: ProxyError| ConfigError::invalid("proxy", &error))?,
             keep_alive: seconds("keep_alive_s", raw.keep_alive_s.unwrap_or(10))?,
             status_interval: seconds("status_interval_s", raw.status_interval_s.unwrap_or(5))?,
+            reconnect_pause_max: seconds(
+                "reconnect_pause_max_s",
+                raw.reconnect_pause_max_s.unwrap_or(60),
+            )?,
             ready_file: raw.ready_file,
         })
     }

@@ -82,8 +82,11 @@ fn a_value_that_cannot_work_is_refused_with_its_key() {
     check("instance = \"a|b\"", "instance");
     check("region = \"no spaces\"", "region");
     check("threads = 0", "threads");
-    let raw = layers::<RawGateway>("keep_alive_s = 0", &[]).unwrap();
-    assert!(GatewaySettings::try_from(raw).is_err());
+    for key in ["keep_alive_s", "reconnect_pause_max_s"] {
+        let raw = layers::<RawGateway>(&format!("{key} = 0"), &[]).unwrap();
+        let said = GatewaySettings::try_from(raw).unwrap_err();
+        assert!(said.to_string().contains(key), "{said}");
+    }
 }
 
 #[test]

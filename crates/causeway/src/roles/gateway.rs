@@ -102,6 +102,7 @@ pub(crate) async fn run(settings: GatewaySettings, clock: Clock) -> Result<(), R
         proxy: settings.proxy,
         keep_alive: settings.keep_alive,
         status_interval: settings.status_interval,
+        reconnect_pause_max: settings.reconnect_pause_max,
         ..GatewayConfig::new(settings.data_dir, settings.cache_dir, settings.nfs)
     };
     let gateway = Gateway::start(config, clock.clone())
