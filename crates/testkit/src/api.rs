@@ -1,6 +1,6 @@
 //! The console's HTTP API, called with curl from inside a network of the lab.
 
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::run_ok;
 
 /// A user who is logged in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Api {
     /// What a command line begins with: `ip netns exec …`, or nothing.
     wrapper: Vec<String>,
@@ -76,27 +76,50 @@ impl Api {
         self.call("DELETE", path, None)
     }
 
+    /// Makes something; the answer, and how long the console took for it, connection included.
+    ///
+    /// # Errors
+    /// The console cannot be reached.
+    pub fn post_timed(&self, path: &str, body: &Value) -> Result<(Result<Value>, Duration)> {
+        self.call_timed("POST", path, Some(body))
+    }
+
     fn call(&self, verb: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.call_timed(verb, path, body)?.0
+    }
+
+    fn call_timed(
+        &self,
+        verb: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(Result<Value>, Duration)> {
         let headers = format!("@{}", self.headers.display());
         let url = format!("{}{path}", self.base);
         let mut line: Vec<String> = self.wrapper.clone();
         line.extend(["curl", "-sS", "-m", "60", "-X", verb, "-H", &headers].map(str::to_owned));
+        line.extend(["-w", "\n%{time_total}"].map(str::to_owned));
         if let Some(body) = body {
             line.extend(["-d".to_owned(), body.to_string()]);
         }
         line.push(url);
         let (program, words) = line.split_first().context("a command line")?;
         let printed = run_ok(Command::new(program).args(words))?;
-        if printed.trim().is_empty() {
-            return Ok(Value::Null);
-        }
-        let answer: Value = serde_json::from_str(&printed).with_context(|| printed.clone())?;
-        match answer
-            .get("error")
-            .filter(|e| e.get("code").is_some() && answer.get("id").is_none())
-        {
-            Some(error) => bail!("{verb} {path}: {error}"),
-            None => Ok(answer),
-        }
+        let (answer, seconds) = printed.rsplit_once('\n').context("a time at the end")?;
+        let answer = understand(answer).with_context(|| format!("{verb} {path}"));
+        Ok((answer, Duration::try_from_secs_f64(seconds.parse()?)?))
+    }
+}
+
+/// An answer is JSON, nothing, or an error.
+fn understand(printed: &str) -> Result<Value> {
+    if printed.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    let answer: Value = serde_json::from_str(printed).with_context(|| printed.to_owned())?;
+    let error = answer.get("error").filter(|e| e.get("code").is_some());
+    match error.filter(|_| answer.get("id").is_none()) {
+        Some(error) => bail!("{error}"),
+        None => Ok(answer),
     }
 }

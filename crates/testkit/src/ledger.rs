@@ -1,11 +1,18 @@
 //! What became of the commands that a test has issued.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::{Api, eventually};
+use crate::{Api, Process, eventually};
+
+/// Of the commands that were not executed so many are reissued: enough to show it.
+const REISSUES_MAX: usize = 20;
+const SOON: Duration = Duration::from_secs(60);
 
 /// Commands to one gateway that the console has accepted: its debts.
 #[derive(Debug)]
@@ -24,32 +31,22 @@ impl Ledger {
         }
     }
 
-    /// How many commands were accepted.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.accepted.len()
-    }
-
-    /// Whether none was.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.accepted.is_empty()
-    }
-
-    /// Issues `count` commands and waits for none. Those that the console does not take, because
-    /// it or the gateway is away, are none of its debts.
-    pub fn issue(&mut self, api: &Api, count: usize, command: &Value) {
+    /// Issues a command and does not wait for it. One that the console does not take, because it
+    /// or the gateway is away, is none of its debts.
+    pub fn issue(&mut self, api: &Api, command: &Value) {
         let path = format!("/gateways/{}/commands", self.gateway);
-        let issued = (0..count).filter_map(|_| api.post(&path, command).ok());
-        let ids = issued.filter_map(|command| Some(command["id"].as_str()?.to_owned()));
-        self.accepted.extend(ids);
+        if let Ok(issued) = api.post(&path, command) {
+            self.accepted
+                .extend(issued["id"].as_str().map(str::to_owned));
+        }
     }
 
-    /// Waits until every command has an outcome; at least one must have been run.
+    /// Waits until every command has an outcome, also those of which nobody heard that they were
+    /// taken.
     ///
     /// # Errors
-    /// One has none in time, one is lost, or none was run.
-    pub fn settle(&self, api: &Api, limit: Duration) -> Result<Vec<Value>> {
+    /// One has none in time, or is lost.
+    pub fn settle(&self, api: &Api, limit: Duration) -> Result<Settled> {
         let all = eventually("every command has an outcome", limit, || {
             let all = self.commands(api)?;
             let open = all.iter().any(|c| c["state"] == "pending");
@@ -62,55 +59,120 @@ impl Ledger {
                 "command {id} was accepted and is lost"
             );
         }
-        let finished = all.iter().any(|c| c["state"] == "finished");
-        ensure!(finished, "no command at all was run: {all:#?}");
-        Ok(all)
-    }
-
-    /// Reissues, with one call each, what was not executed or has no result; all must finish.
-    ///
-    /// # Errors
-    /// One does not.
-    pub fn reissue(&self, api: &Api, settled: &[Value]) -> Result<()> {
-        for command in settled
-            .iter()
-            .filter(|c| c["state"] == "not_executed" || c["state"] == "unknown")
-        {
-            let id = command["id"].as_str().context("an id")?;
-            let again = api.post(&format!("/commands/{id}/reissue"), &json!({}))?;
-            let path = format!("/commands/{}", again["id"].as_str().context("an id")?);
-            eventually(
-                "the reissued command finishes",
-                Duration::from_secs(30),
-                || Ok((api.get(&path)?["state"] == "finished").then_some(())),
-            )?;
-        }
-        Ok(())
+        Ok(Settled(all))
     }
 
     fn commands(&self, api: &Api) -> Result<Vec<Value>> {
-        let list = api.get(&format!("/commands?limit=1000&gateway={}", self.gateway))?;
-        list["items"]
-            .as_array()
-            .cloned()
-            .context("a list of commands")
+        let first = format!("/commands?limit=1000&gateway={}", self.gateway);
+        let (mut all, mut page) = (Vec::new(), api.get(&first)?);
+        loop {
+            let items = page["items"].as_array().context("a list of commands")?;
+            all.extend(items.iter().cloned());
+            let Some(next) = page["next"].as_str() else {
+                return Ok(all);
+            };
+            page = api.get(&format!("{first}&cursor={next}"))?;
+        }
     }
 }
 
-/// A gateway notes each run with the command's idempotency key: no key is in `log` twice.
+/// Commands that all have an outcome.
+#[derive(Debug)]
+pub struct Settled(Vec<Value>);
+
+impl Settled {
+    /// Holds the console's word, on commands other than `status.get`, against the gateway's, which
+    /// notes each run in `log`: none ran twice, what finished or failed has run, what was not executed has not, and nothing ran
+    /// that the console does not know.
+    ///
+    /// # Errors
+    /// One does not agree, or none has run at all.
+    pub fn ensure_gateway_agrees(&self, log: &str) -> Result<()> {
+        let mut runs = runs(log)?;
+        ensure!(!runs.is_empty(), "the gateway noted no run at all");
+        for (key, count) in &runs {
+            ensure!(
+                *count == 1,
+                "the command with the key {key} ran {count} times"
+            );
+        }
+        for command in &self.0 {
+            let key = command["idempotency_key"].as_str().context("a key")?;
+            let ran = runs.remove(key).is_some();
+            match command["state"].as_str() {
+                Some("finished" | "failed") => ensure!(ran, "told as run, and was not: {command}"),
+                Some("not_executed") => ensure!(!ran, "told as not run, and was: {command}"),
+                Some("unknown") => {}
+                state => anyhow::bail!("{state:?} is no outcome: {command}"),
+            }
+        }
+        ensure!(runs.is_empty(), "the console does not know of {runs:?}");
+        Ok(())
+    }
+
+    /// How many commands have the outcome `state`.
+    #[must_use]
+    pub fn count(&self, state: &str) -> usize {
+        self.0.iter().filter(|c| c["state"] == state).count()
+    }
+
+    /// Reissues what has no result, and some of what was not executed, with one call each; all
+    /// must finish.
+    ///
+    /// # Errors
+    /// One does not.
+    pub fn reissue(&self, api: &Api) -> Result<()> {
+        let of = |state: &'static str| self.0.iter().filter(move |c| c["state"] == state);
+        let mut again = Vec::new();
+        for command in of("unknown").chain(of("not_executed").take(REISSUES_MAX)) {
+            let id = command["id"].as_str().context("an id")?;
+            let issued = api.post(&format!("/commands/{id}/reissue"), &json!({}))?;
+            again.push(issued["id"].as_str().context("an id")?.to_owned());
+        }
+        for id in again {
+            let path = format!("/commands/{id}");
+            eventually("the reissued command finishes", SOON, || {
+                Ok((api.get(&path)?["state"] == "finished").then_some(()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// How often the gateway that wrote `log` has run a command, by its idempotency key. Leaves out
+/// `status.get`, by which the console itself measures the way to a gateway.
 ///
 /// # Errors
-/// One is, or there is none at all.
-pub fn ensure_none_ran_twice(log: &str) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for line in log.lines().filter(|line| line.contains("command is run")) {
-        let key = line
-            .split("command.key=")
-            .nth(1)
-            .context("the line names the key")?;
-        let key = key.split_whitespace().next().context("a key")?;
-        ensure!(seen.insert(key), "run twice: {line}");
+/// A line does not name id or key.
+pub fn runs(log: &str) -> Result<BTreeMap<&str, usize>> {
+    let lines = |what: &'static str| log.lines().filter(move |line| line.contains(what));
+    let came = lines("command came").filter(|line| line.contains("status.get"));
+    let pings: BTreeSet<&str> = came.filter_map(|line| field(line, "command.id")).collect();
+    let mut runs = BTreeMap::new();
+    for line in lines("command is run") {
+        let id = field(line, "command.id").context("the line names the id")?;
+        let key = field(line, "command.key").context("the line names the key")?;
+        if !pings.contains(id) {
+            *runs.entry(key).or_default() += 1;
+        }
     }
-    ensure!(!seen.is_empty(), "the gateway noted no run at all");
-    Ok(())
+    Ok(runs)
+}
+
+/// The value of a field of a line of the log.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(name)?;
+    rest.strip_prefix('=')?.split_whitespace().next()
+}
+
+/// Waits until `gateway` has run one more command.
+///
+/// # Errors
+/// It does not in time.
+pub fn wait_for_a_run(gateway: &Process, limit: Duration) -> Result<()> {
+    let before = runs(&gateway.printed())?.len();
+    eventually("a command is run", limit, || {
+        let now = runs(&gateway.printed())?.len();
+        Ok((now > before).then_some(()))
+    })
 }

@@ -1,6 +1,10 @@
 //! A whole system: a gateway's site behind NAT; console, broker and object store outside.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use model::ShareTable;
@@ -38,14 +42,7 @@ pub struct SiteGateway {
     /// Its process.
     pub process: Process,
     folder: PathBuf,
-}
-
-impl SiteGateway {
-    /// The file it writes its log to.
-    #[must_use]
-    pub fn log(&self) -> PathBuf {
-        self.folder.join("log")
-    }
+    flags: Vec<String>,
 }
 
 impl Site {
@@ -89,6 +86,14 @@ impl Site {
     /// # Errors
     /// A step fails, or it does not come online.
     pub fn join_gateway(&self, name: &str) -> Result<SiteGateway> {
+        self.join_gateway_with(name, &[])
+    }
+
+    /// The same with more flags for `causeway gateway run`.
+    ///
+    /// # Errors
+    /// A step fails, or it does not come online.
+    pub fn join_gateway_with(&self, name: &str, flags: &[&str]) -> Result<SiteGateway> {
         let added = self.api.post(
             "/gateways",
             &json!({"name": name, "location": "on-premises"}),
@@ -104,11 +109,13 @@ impl Site {
             .arg("--data")
             .arg(folder.join("data"));
         run_ok(&mut join)?;
-        let process = self.start_gateway(&folder)?;
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let process = self.start_gateway(&folder, &flags)?;
         let gateway = SiteGateway {
             id,
             process,
             folder,
+            flags,
         };
         self.wait_for_state(&gateway, "online", SOON)?;
         Ok(gateway)
@@ -120,14 +127,14 @@ impl Site {
     /// It does not start.
     pub fn restart_gateway(&self, gateway: &mut SiteGateway) -> Result<()> {
         gateway.process.kill()?;
-        gateway.process = self.start_gateway(&gateway.folder)?;
+        gateway.process = self.start_gateway(&gateway.folder, &gateway.flags)?;
         Ok(())
     }
 
-    fn start_gateway(&self, folder: &std::path::Path) -> Result<Process> {
+    fn start_gateway(&self, folder: &Path, flags: &[String]) -> Result<Process> {
         let mut command = self.lab.command(Place::Site, causeway_binary()?);
         command.args(["gateway", "run", "--nfs-address", "0.0.0.0:2049"]);
-        command.arg("--data").arg(folder.join("data"));
+        command.arg("--data").arg(folder.join("data")).args(flags);
         Process::start(&mut command, &folder.join("log"))
     }
 

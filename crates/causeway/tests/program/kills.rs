@@ -3,17 +3,22 @@
 use std::{fs, time::Duration};
 
 use serde_json::json;
-use testkit::{Api, Ledger, ensure_none_ran_twice, pause};
+use testkit::{Api, Issuer, Moments, pause, runs, wait_for_a_run};
 
 use super::{
-    separate::{Cloud, Role},
+    separate::Cloud,
     support::{LIMIT, stdout, text},
 };
 
-const KILLS: u64 = 5;
-const COMMANDS_PER_KILL: usize = 6;
+const KILLS: usize = 50;
+/// A kill comes this long after the first command was run since the last one, or sooner.
+const AT_WORK_MAX: Duration = Duration::from_millis(600);
+/// Of so many kills one does not wait until a command was run.
+const SURPRISES: u64 = 5;
 /// Deadline of the commands: within it a result may still come by itself.
 const DEADLINE_MS: u64 = 5_000;
+/// Connections are short here, and a gateway that has a few short ones is in no hurry.
+const IMPATIENT: [&str; 2] = ["--reconnect-pause-max-s", "1"];
 
 #[test]
 fn a_killed_broker_loses_no_command_and_repeats_none() {
@@ -25,29 +30,39 @@ fn a_killed_console_loses_no_command_and_repeats_none() {
     every_command_has_an_outcome_and_runs_once(Cloud::restart_console);
 }
 
+#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
 fn every_command_has_an_outcome_and_runs_once(restart: impl Fn(&mut Cloud)) {
+    let mut moments = Moments::seeded().unwrap();
     let mut cloud = Cloud::start();
     let bundle = cloud.bundle();
     stdout(&cloud.join(&bundle, "gateway"));
-    let gateway = cloud.run_gateway();
+    let gateway = cloud.run_gateway_with(&IMPATIENT);
     cloud.wait_for_state("online");
     let api = log_in(&cloud);
     let shown = cloud.json(&["gateway", "show", "site"]);
-    let mut ledger = Ledger::new(text(&shown, "/id"));
-    let command = json!({"method": "status.get", "params": {}, "deadline_ms": DEADLINE_MS});
-    for round in 0..KILLS {
-        cloud.wait_for_state("online");
-        ledger.issue(&api, COMMANDS_PER_KILL, &command);
-        // From "not yet sent" to "results on their way".
-        pause(Duration::from_millis(7 * round));
+    let command = json!({"method": "share.list", "params": {}, "deadline_ms": DEADLINE_MS});
+    let issuer = Issuer::start(api.clone(), text(&shown, "/id"), command);
+    for _ in 0..KILLS {
+        if !moments.one_in(SURPRISES) {
+            wait_for_a_run(&gateway.process, LIMIT).unwrap();
+        }
+        pause(moments.up_to(AT_WORK_MAX));
         restart(&mut cloud);
     }
-    cloud.wait_for_state("online");
-    assert!(!ledger.is_empty(), "no command was accepted");
-    let settled = ledger.settle(&api, LIMIT).unwrap();
-    ensure_none_ran_twice(&log_of(&gateway)).unwrap();
-    ledger.reissue(&api, &settled).unwrap();
-    ensure_none_ran_twice(&log_of(&gateway)).unwrap();
+    wait_for_a_run(&gateway.process, LIMIT).unwrap();
+    let settled = issuer.finish().unwrap().settle(&api, LIMIT).unwrap();
+    settled
+        .ensure_gateway_agrees(&gateway.process.printed())
+        .unwrap();
+    for state in ["finished", "not_executed", "unknown"] {
+        println!("{state}: {}", settled.count(state));
+    }
+    assert!(settled.count("finished") >= KILLS, "too little was run");
+
+    settled.reissue(&api).unwrap();
+    for (key, count) in runs(&gateway.process.printed()).unwrap() {
+        assert_eq!(count, 1, "runs of the key {key}");
+    }
     cloud.stop(gateway);
 }
 
@@ -55,8 +70,4 @@ fn log_in(cloud: &Cloud) -> Api {
     let password = fs::read_to_string(cloud.dir.path().join("password")).unwrap();
     let url = text(&cloud.console.ready, "/url");
     Api::log_in(Vec::new(), url, ("admin", &password), cloud.dir.path()).unwrap()
-}
-
-fn log_of(gateway: &Role) -> String {
-    gateway.process.printed()
 }

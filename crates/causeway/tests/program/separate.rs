@@ -127,11 +127,12 @@ impl Cloud {
     }
 
     pub(super) fn run_gateway(&self) -> Role {
-        role(
-            &self.dir,
-            "gateway",
-            &["gateway", "run", "--nfs-address", ANY],
-        )
+        self.run_gateway_with(&[])
+    }
+
+    pub(super) fn run_gateway_with(&self, flags: &[&str]) -> Role {
+        let words = [&["gateway", "run", "--nfs-address", ANY], flags].concat();
+        role(&self.dir, "gateway", &words)
     }
 
     pub(super) fn stop(mut self, mut gateway: Role) {
