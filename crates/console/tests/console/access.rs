@@ -1,5 +1,8 @@
 //! Who may do what, over every endpoint of the API's description.
 
+use std::sync::Arc;
+
+use audit_log::{AuditLog as _, Outcome, RecordBody};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -140,64 +143,155 @@ async fn every_role_reaches_exactly_what_it_may() {
     }
 }
 
+/// A call that changes something: its endpoint, and how this test makes it.
+struct Change {
+    method: Method,
+    template: String,
+    path: String,
+    body: Option<Value>,
+}
+
+/// Every endpoint that changes something, each in a form that gets as far as acting. What takes
+/// something away comes last, and of that the whole after its parts.
+async fn changes(f: &Fixture) -> Vec<Change> {
+    let gateway = f.join_gateway().await;
+    let shares = format!("/api/v1/gateways/{}/shares", gateway.id);
+    let made = f.post(&shares, share("nothing", "n/")).await;
+    assert_eq!(made.0, StatusCode::CREATED);
+    let (away, _) = f.create_gateway().await;
+    let commands = format!("/api/v1/gateways/{away}/commands");
+    let unsent = f.post(&commands, json!({"method": "status.get"})).await;
+    assert_eq!(code(&unsent), (409, "OFFLINE"));
+    let reissue = format!(
+        "/api/v1/commands/{}/reissue",
+        unsent.1["command"]["id"].as_str().unwrap()
+    );
+    let mut all = Vec::new();
+    for (method, template, _) in endpoints() {
+        let checks_only = template.ends_with("/check") || template.ends_with("/query");
+        if method == Method::GET || checks_only {
+            continue;
+        }
+        let path = match template.as_str() {
+            "/api/v1/gateways/{id}/commands" => commands.clone(),
+            "/api/v1/commands/{id}/reissue" => reissue.clone(),
+            other => filled(&other.replace("{id}", gateway.id.as_str())),
+        };
+        let asked = match template.as_str() {
+            "/api/v1/gateways/{id}/shares" => Some(share("another", "another/")),
+            "/api/v1/login" => Some(json!({"user": "admin", "password": PASSWORD})),
+            other => body(other),
+        };
+        all.push(Change {
+            method,
+            template,
+            path,
+            body: asked,
+        });
+    }
+    all.sort_by_key(|change| {
+        let ends_the_session = change.template.ends_with("/logout");
+        let takes_away = change.method == Method::DELETE;
+        let parts = change.template.matches('/').count();
+        (ends_the_session, takes_away, std::cmp::Reverse(parts))
+    });
+    assert!(all.len() > 35, "{}", all.len());
+    all
+}
+
 #[tokio::test]
 async fn no_entry_no_action_for_every_endpoint_that_changes_something() {
     let f = Fixture::with_mem_audit().await;
-    let gateway = f.join_gateway().await;
-    let projects = format!("/api/v1/gateways/{}/shares", gateway.id);
-    let made = f.post(&projects, share("nothing", "n/")).await;
-    assert_eq!(made.0, StatusCode::CREATED);
-    let (_, failed) = f
-        .post(
-            "/api/v1/gateways/gw-nobody/commands",
-            json!({"method": "status.get"}),
-        )
-        .await;
-    assert_eq!(failed["error"]["code"], "NOT_FOUND");
-    let before = f.get("/api/v1/gateways").await["items"].clone();
-
+    let all = changes(&f).await;
+    let state = async || {
+        let mut seen = vec![f.get("/api/v1/gateways").await["items"].clone()];
+        for gateway in seen[0].as_array().unwrap().clone() {
+            let id = gateway["id"].as_str().unwrap();
+            let shares = f.get(&format!("/api/v1/gateways/{id}/shares")).await;
+            seen.push(shares["items"].clone());
+        }
+        for list in ["commands", "users"] {
+            seen.push(f.get(&format!("/api/v1/{list}")).await["items"].clone());
+        }
+        // The time goes on meanwhile.
+        let mut text = Value::Array(seen).to_string();
+        for field in ["last_seen_at", "round_trip_ms"] {
+            text = without_number(&text, field);
+        }
+        text
+    };
+    let before = state().await;
     f.audit.as_ref().unwrap().break_down();
-    for (method, path, operation) in endpoints() {
-        let checks_only = path.ends_with("/check") || path.ends_with("/query");
-        // A reissue needs a command that failed; it takes the same way as an issue.
-        let needs_more = path.ends_with("/reissue") || is_open(&operation);
-        if method == Method::GET || checks_only || needs_more {
-            continue;
-        }
-        let real = filled(&path.replace("{id}", gateway.id.as_str()));
-        let mut asked = body(&path);
-        if path == "/api/v1/gateways/{id}/shares" {
-            asked = Some(share("another", "another/"));
-        }
-        let answer = f.call_as(&f.token, method.clone(), &real, asked).await;
+    for change in all {
+        let Change {
+            method,
+            template,
+            path,
+            body,
+        } = change;
+        let answer = f.call_as(&f.token, method.clone(), &path, body).await;
         assert_eq!(
             code(&answer),
             (500, "INTERNAL"),
-            "{method} {path} {answer:?}"
+            "{method} {template} {answer:?}"
         );
         let message = answer.1["error"]["message"].as_str().unwrap();
         assert!(
             message.contains("nothing was done"),
-            "{method} {path}: {message}"
+            "{method} {template}: {message}"
         );
     }
-    let login = f
-        .post(
-            "/api/v1/login",
-            json!({"user": "admin", "password": PASSWORD}),
-        )
-        .await;
-    assert_eq!(code(&login), (500, "INTERNAL"));
-    assert_eq!(f.get("/api/v1/gateways").await["items"], before);
-    let shares = f.get(&projects).await["items"].clone();
-    assert_eq!(shares.as_array().unwrap().len(), 1);
-    assert_eq!(
-        f.get("/api/v1/users").await["items"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(state().await, before);
+}
+
+/// The text without the numbers of one field.
+fn without_number(text: &str, field: &str) -> String {
+    let mark = format!("\"{field}\":");
+    let mut parts = text.split(&mark);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    out
+}
+
+#[tokio::test]
+async fn every_change_has_an_entry_before_it_and_its_outcome_after_it() {
+    let f = Fixture::with_mem_audit().await;
+    let log = Arc::clone(f.audit.as_ref().unwrap());
+    for change in changes(&f).await {
+        let Change {
+            method,
+            template,
+            path,
+            body,
+        } = change;
+        let before = log.records(0, usize::MAX).await.unwrap().len();
+        let answer = f.call_as(&f.token, method.clone(), &path, body).await;
+        let records = log.records(before as u64, usize::MAX).await.unwrap();
+        let opened = records.iter().find_map(|record| match &record.body {
+            RecordBody::Opened { action } if action.actor != "system" => {
+                Some((record.sequence, action.clone()))
+            }
+            _ => None,
+        });
+        let (sequence, action) =
+            opened.unwrap_or_else(|| panic!("{method} {template} left no entry: {answer:?}"));
+        assert_eq!(action.actor, "admin", "{method} {template}");
+        assert!(!action.details.to_string().contains(PASSWORD), "{action:?}");
+        let closed = records.iter().find_map(|record| match &record.body {
+            RecordBody::Closed { entry, outcome } if entry.0 == sequence => Some(outcome.clone()),
+            _ => None,
+        });
+        let closed =
+            closed.unwrap_or_else(|| panic!("{method} {template}: {action:?} is left open"));
+        let succeeded = closed == Outcome::Succeeded;
+        assert_eq!(
+            succeeded,
+            answer.0.is_success(),
+            "{method} {template}: {closed:?} {answer:?}"
+        );
+    }
 }
 
 #[tokio::test]
