@@ -4,6 +4,7 @@
 //! [`View`] that requests read. What must not be lost goes to the database first.
 
 pub(crate) mod calls;
+mod conflict;
 mod credentials;
 mod flush;
 pub(crate) mod intent;

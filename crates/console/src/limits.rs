@@ -49,6 +49,10 @@ pub(crate) const QUERY_AGE_MAX: Duration = Duration::from_secs(60);
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// A gateway whose report is behind gets its intent again, at most this often.
 pub(crate) const INTENT_RESEND_INTERVAL: Duration = Duration::from_secs(10);
+/// Two take-overs within this time are no broken line: two processes use one identity.
+pub(crate) const CONFLICT_WINDOW: Duration = Duration::from_mins(5);
+/// While they go on, the operator hears of it this often.
+pub(crate) const CONFLICT_TELL_INTERVAL: Duration = Duration::from_hours(1);
 /// Status reports are stored together, this often; more seldom loses more at a crash, more often
 /// costs a disk flush each.
 pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
 use model::{Credential, Event, EventKind, GatewayStatus};
-use mqtt_client::{Client, ConnectFailure, Deliveries, Proxy};
+use mqtt_client::{Client, CloseReason, ConnectFailure, Deliveries, Proxy};
 use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -105,6 +105,12 @@ impl Agent {
             backoff.reset();
         }
         match end {
+            End::Lost(CloseReason::TakenOver) => {
+                error!(
+                    "another process came in as this gateway and took its place at the message queue; stop one of the two, and give it a bundle of its own if both are wanted"
+                );
+                Then::Pause(After::Loss)
+            }
             End::Lost(reason) => {
                 warn!(%reason, "the connection to the message queue is lost");
                 Then::Pause(After::Loss)

@@ -20,7 +20,7 @@ use bytes::Bytes;
 pub use mem_bus::{MemBus, MemClient};
 use model::{ClientId, Credential, ParentTopic, Timestamp, Topic};
 pub use precedence::{Precedence, TopicClass, WEIGHT_MAX};
-pub use presence::{ChannelId, Online, Presence, PresenceKind};
+pub use presence::{ChannelId, Online, Presence, PresenceKind, TAKEN_OVER};
 pub use queue::{
     BusReceiver, BusSender, EVENTS_BYTES_MAX, EVENTS_MAX, PRESENCE_MAX, QueueFull, bus_queue,
 };

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::{
     BusError, BusEvent, BusReceiver, BusSender, ChannelId, MessageBus, Online, Presence,
-    PresenceKind, Uplink, bus_queue,
+    PresenceKind, TAKEN_OVER, Uplink, bus_queue,
 };
 
 const INBOX_MAX: usize = 64;
@@ -99,7 +99,7 @@ impl MemBus {
         };
         self.tell(&state, presence(&online, now, kind));
         if let Some((old, _)) = old {
-            self.tell(&state, presence(&old, now, tcp_clean("clientId conflict")));
+            self.tell(&state, presence(&old, now, tcp_clean(TAKEN_OVER)));
         }
         Ok(MemClient {
             bus: self.clone(),

@@ -34,6 +34,10 @@ pub struct Online {
     pub access_key_id: String,
 }
 
+/// The reason of a [`PresenceKind::TcpClean`] that followed a take-over: somebody came in under the
+/// same client ID.
+pub const TAKEN_OVER: &str = "clientId conflict";
+
 /// Somebody came or went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {

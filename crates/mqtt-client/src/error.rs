@@ -151,6 +151,9 @@ pub enum CloseReason {
     /// The broker said why it closes.
     #[error("the broker closed the connection: {0}")]
     Broker(String),
+    /// Somebody came in under the same client ID.
+    #[error("another connection took over the client ID")]
+    TakenOver,
     /// The other side hung up without a word.
     #[error("the connection was closed by the other side")]
     Eof,

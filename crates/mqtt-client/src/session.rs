@@ -14,7 +14,7 @@ use mqtt_protocol_core::mqtt::{
     common::Cursor,
     connection::{ConnectionOptions, Event as CoreEvent, TimerKind, role},
     packet::{GenericPacketTrait as _, Packet, Property, Qos, v5_0},
-    result_code::{ConnectReasonCode, MqttError, PubackReasonCode},
+    result_code::{ConnectReasonCode, DisconnectReasonCode, MqttError, PubackReasonCode},
 };
 
 use crate::{
@@ -270,7 +270,11 @@ impl Session {
             }
             Packet::V5_0Pingresp(_) => self.unanswered = self.unanswered.saturating_sub(1),
             Packet::V5_0Disconnect(disconnect) => {
-                let code = disconnect.reason_code().map(|c| c.to_string());
+                let code = disconnect.reason_code();
+                if code == Some(DisconnectReasonCode::SessionTakenOver) {
+                    return self.close(CloseReason::TakenOver);
+                }
+                let code = code.map(|c| c.to_string());
                 let words = disconnect.props.as_deref().and_then(reason_string);
                 let reason = words.or(code).unwrap_or_else(|| "no reason given".into());
                 self.close(CloseReason::Broker(reason));

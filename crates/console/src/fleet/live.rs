@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use database::StatusRecord;
 use model::{ClientId, IntentReport, ShareName, Timestamp};
 
-use super::presence::Channels;
+use super::{conflict::Conflicts, presence::Channels};
 use crate::api::Rates;
 
 /// What is known of one gateway at this moment.
@@ -13,6 +13,8 @@ use crate::api::Rates;
 pub(crate) struct Live {
     pub(crate) client_id: ClientId,
     pub(crate) channels: Channels,
+    /// Connections that took each other's place.
+    pub(crate) conflicts: Conflicts,
     /// The version of its intent that is wanted.
     pub(crate) wanted_version: u64,
     /// When the intent was last sent.
@@ -30,6 +32,7 @@ impl Live {
         Self {
             client_id,
             channels: Channels::default(),
+            conflicts: Conflicts::default(),
             wanted_version,
             intent_sent_at: None,
             report: None,

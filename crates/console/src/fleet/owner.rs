@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration, time::Instant};
 
-use message_bus::{BusEvent, BusReceiver, Online, Presence, PresenceKind};
+use message_bus::{BusEvent, BusReceiver, Online, Presence, PresenceKind, TAKEN_OVER};
 use model::{ClientId, CommandId, GatewayId, Method};
 use mqtt_rpc::caller::Check;
 use rand::Rng as _;
@@ -295,9 +295,13 @@ impl Owner {
             }
             PresenceKind::TcpClean { reason } => {
                 tracing::info!(gateway.id = %id, reason, "a connection is gone");
-                self.app
+                let gone = self
+                    .app
                     .view
                     .update(&id, |live| live.channels.handle_clean(presence.channel));
+                if reason == TAKEN_OVER {
+                    self.handle_taken_over(&id, gone.flatten()).await;
+                }
                 self.app.publish_gateway(&id).await;
             }
             PresenceKind::Disconnect => {}

@@ -49,14 +49,16 @@ impl Channels {
         true
     }
 
-    /// A tcpclean.
-    pub(crate) fn handle_clean(&mut self, id: ChannelId) {
-        if self.open.remove(&id).is_none() {
+    /// A tcpclean; the connection that is gone, if it was known.
+    pub(crate) fn handle_clean(&mut self, id: ChannelId) -> Option<Channel> {
+        let gone = self.open.remove(&id);
+        if gone.is_none() {
             self.cleaned.push_back(id);
             if self.cleaned.len() > CLEANED_MAX {
                 self.cleaned.pop_front();
             }
         }
+        gone
     }
 
     /// The newest connection, if there is one.
@@ -84,7 +86,7 @@ mod tests {
             };
             match &word[..1] {
                 "+" => drop(channels.handle_connect(id, channel)),
-                _ => channels.handle_clean(id),
+                _ => drop(channels.handle_clean(id)),
             }
         }
         assert_eq!(channels.is_online(), want, "{script}");

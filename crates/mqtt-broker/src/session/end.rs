@@ -116,7 +116,7 @@ impl End {
             Self::Refused { text, .. } | Self::NotConnected { text, .. } => text.into(),
             Self::NoConnect => "no CONNECT".into(),
             Self::NoHeart => "no heart".into(),
-            Self::TakenOver => "clientId conflict".into(),
+            Self::TakenOver => message_bus::TAKEN_OVER.into(),
             Self::Withdrawn => "not authorized: the credential was withdrawn".into(),
             Self::TokenInvalid(invalid) => {
                 format!("resource auth failed: {}", invalid.fault).into()
