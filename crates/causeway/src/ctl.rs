@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod gateway;
 mod login;
+mod metrics;
 mod mq;
 mod output;
 mod overview;
@@ -22,6 +23,7 @@ mod share_cache;
 mod table;
 mod units;
 mod user;
+mod verbs;
 mod watch;
 
 use clock::Clock;
@@ -31,6 +33,7 @@ pub(crate) use args::CtlArgs;
 pub(crate) use error::CtlError;
 pub(crate) use login::{Login, LoginFile, session};
 pub(crate) use output::print;
+pub(crate) use verbs::with_examples;
 
 use crate::environment::Environment;
 use args::Noun;
@@ -79,6 +82,7 @@ async fn dispatch(
     match args.noun {
         Noun::Login(_) => Ok(()), // above: it is what makes the others possible
         Noun::Logout => login::log_out(&context, &file).await,
+        Noun::Whoami => user::whoami(&context).await,
         Noun::Overview => overview::show(&context).await,
         Noun::Gateway(verb) => gateway::run(&context, verb).await,
         Noun::Share(verb) => share::run(&context, verb).await,

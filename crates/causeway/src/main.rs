@@ -26,7 +26,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Result;
 use bench::{BenchArgs, BenchError, SelfExec};
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use clock::Clock;
 
 use args::{Cli, ConsoleAction, ConsoleArgs, GatewayAction, GatewayArgs, Role, RoleArgs};
@@ -43,7 +43,8 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words = ctl::with_examples(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

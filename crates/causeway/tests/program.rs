@@ -6,6 +6,8 @@ mod program {
     mod kills;
     mod refusals;
     mod separate;
+    mod signals;
     mod support;
+    mod twice_online;
     mod up;
 }

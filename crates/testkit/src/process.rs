@@ -65,8 +65,18 @@ impl Process {
     /// # Errors
     /// It does not end within `limit`, or not with success.
     pub fn terminate(&mut self, limit: Duration) -> Result<()> {
-        run_ok(Command::new("kill").args(["-TERM", &self.id().to_string()]))?;
-        let status = eventually("end after SIGTERM", limit, || Ok(self.child.try_wait()?))?;
+        self.end_by("TERM", limit)
+    }
+
+    /// Asks it to end by a signal: `TERM`, `INT`.
+    ///
+    /// # Errors
+    /// It does not end within `limit`, or not with success.
+    pub fn end_by(&mut self, signal: &str, limit: Duration) -> Result<()> {
+        let words = [format!("-{signal}"), self.id().to_string()];
+        run_ok(Command::new("kill").args(words))?;
+        let what = format!("end after SIG{signal}");
+        let status = eventually(&what, limit, || Ok(self.child.try_wait()?))?;
         if !status.success() {
             bail!("ended with {status}: {}", self.printed());
         }

@@ -53,6 +53,8 @@ pub(super) enum Noun {
     Login(LoginArgs),
     /// End the session
     Logout,
+    /// Who you are logged in as, and for how long
+    Whoami,
     /// Totals over all gateways
     Overview,
     /// Gateways: list, add, look at, rename, delete

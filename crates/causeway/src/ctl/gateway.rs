@@ -7,6 +7,7 @@ use super::{
     Context, CtlError,
     args::PageArgs,
     ask::{ConfirmArgs, Go},
+    metrics::{self, MetricsArgs},
     table::{self, Column, Format, column},
     units,
 };
@@ -20,6 +21,8 @@ pub(super) enum GatewayVerb {
         /// Name or id
         gateway: String,
     },
+    /// Figures over time: what is unprotected, rates, the cache, the machine
+    Metrics(MetricsArgs),
     /// Make a gateway; prints the one command to run where it is to be
     Add {
         /// What you call it
@@ -122,6 +125,7 @@ pub(super) async fn run(context: &Context<'_>, verb: GatewayVerb) -> Result<(), 
     match verb {
         GatewayVerb::List(page) => list(context, &page).await,
         GatewayVerb::Show { gateway } => show(context, &gateway).await,
+        GatewayVerb::Metrics(args) => metrics::show(context, &args).await,
         GatewayVerb::Add { name, location } => add(context, &name, location).await,
         GatewayVerb::Rename { gateway, name } => rename(context, &gateway, &name).await,
         GatewayVerb::Bundle { gateway, confirm } => bundle(context, &gateway, confirm).await,

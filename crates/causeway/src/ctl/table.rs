@@ -13,6 +13,10 @@ use super::units;
 pub(super) enum Format {
     Text,
     Bytes,
+    /// Bytes in a second.
+    Rate,
+    /// A part of 1.
+    Ratio,
     /// Milliseconds.
     Duration,
     /// A point in time, as how long ago it is.
@@ -56,6 +60,8 @@ fn show(value: &Value, format: Format, now: Timestamp) -> String {
     let shown = match format {
         Format::Text => text(value),
         Format::Bytes => number.map(units::bytes),
+        Format::Rate => number.map(|count| format!("{}/s", units::bytes(count))),
+        Format::Ratio => value.as_f64().map(|part| format!("{:.1} %", part * 100.0)),
         Format::Duration => number.map(|ms| units::duration(Duration::from_millis(ms))),
         Format::Ago => number.map(|at| {
             let gone = now.since(Timestamp::from_millis(at));

@@ -10,6 +10,9 @@ const UNITS: [(&str, u64); 5] = [
     ("B", 1),
 ];
 
+/// Ten years: longer than anything is kept.
+const DURATION_MAX_S: u64 = 10 * 366 * 86_400;
+
 /// `1.5 GiB`.
 pub(super) fn bytes(count: u64) -> String {
     let fits = UNITS.iter().find(|(_, size)| count >= *size);
@@ -37,6 +40,26 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     size.zip(count)
         .and_then(|(size, count)| count.checked_mul(size))
         .ok_or_else(|| format!("`{text}` is not a size such as 20GiB, 512MiB or a number of bytes"))
+}
+
+/// From `30s`, `15m`, `24h` or `7d`.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.get(digits.len()..).unwrap_or_default().trim();
+    let seconds = match unit {
+        "s" => Some(1),
+        "m" | "min" => Some(60),
+        "h" => Some(3_600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let count = digits.parse::<u64>().ok().filter(|count| *count > 0);
+    seconds
+        .zip(count)
+        .and_then(|(seconds, count)| count.checked_mul(seconds))
+        .filter(|seconds| *seconds <= DURATION_MAX_S)
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is not a time such as 30s, 15m, 24h or 7d"))
 }
 
 /// `250 ms`, `4 s`, `3 min`, `5 h`, `12 d`.
@@ -71,6 +94,17 @@ mod tests {
         assert_eq!(parse_bytes("77"), Ok(77));
         for bad in ["", "GiB", "-1", "1.5GiB", "99999999TiB", "1 parsec"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        let seconds = |text| parse_duration(text).map(|time| time.as_secs());
+        for (text, want) in [("30s", 30), ("15m", 900), ("24 h", 86_400), ("7d", 604_800)] {
+            assert_eq!(seconds(text), Ok(want));
+        }
+        for bad in ["", "0s", "5", "h", "-1h", "1.5h", "9999999999d", "1 week"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }
 

@@ -90,6 +90,21 @@ pub(super) async fn run(context: &Context<'_>, verb: UserVerb) -> Result<(), Ctl
     }
 }
 
+const ME: &[Column] = &[
+    column("name", "/user/name", Format::Text),
+    column("role", "/user/role", Format::Text),
+    column("session ends", "/expires_at", Format::Time),
+];
+
+/// `ctl whoami`.
+pub(super) async fn whoami(context: &Context<'_>) -> Result<(), CtlError> {
+    let answer = context.api.get(&["me"], &[]).await?;
+    let now = context.clock.wall();
+    context
+        .output
+        .show(&answer, || table::card(ME, &answer, now))
+}
+
 async fn add(
     context: &Context<'_>,
     name: &str,

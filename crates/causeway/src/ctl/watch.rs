@@ -6,8 +6,18 @@ use serde_json::{Value, json};
 
 use self::decode::{Decoder, SseEvent};
 use super::{Context, CtlError, output::print, table};
+use crate::signals::StopSignal;
 
+/// Ctrl-C is how it ends: that is no failure.
 pub(super) async fn run(context: &Context<'_>) -> Result<(), CtlError> {
+    let stop = StopSignal::listen()?;
+    tokio::select! {
+        ended = follow(context) => ended,
+        () = stop.asked() => Ok(()),
+    }
+}
+
+async fn follow(context: &Context<'_>) -> Result<(), CtlError> {
     let mut stream = context.api.stream(&["stream"]).await?;
     let mut decoder = Decoder::default();
     let failed = |source| context.api.unreachable(source);

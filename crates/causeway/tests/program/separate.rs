@@ -29,11 +29,11 @@ fn role(dir: &TempDir, name: &str, words: &[&str]) -> Role {
     Role { process, ready }
 }
 
-fn broker(dir: &TempDir, tls: &str, link: &str) -> Role {
+fn broker(dir: &TempDir, host: &str, tls: &str, link: &str) -> Role {
     let words = [
         "broker",
         "--host",
-        "127.0.0.1",
+        host,
         "--tls-address",
         tls,
         "--link-address",
@@ -50,19 +50,27 @@ fn console(dir: &TempDir, link: &str, address: &str) -> Role {
 /// A broker, a console, and `ctl` as its first user.
 pub(super) struct Cloud {
     pub(super) dir: TempDir,
-    broker: Role,
+    /// What gateways call the broker.
+    host: String,
+    pub(super) broker: Role,
     pub(super) console: Role,
 }
 
 impl Cloud {
     pub(super) fn start() -> Self {
+        Self::start_as("127.0.0.1")
+    }
+
+    /// With a broker that gateways know by the name `host`.
+    pub(super) fn start_as(host: &str) -> Self {
         let dir = testkit::scratch_folder().unwrap();
-        let broker = broker(&dir, ANY, ANY);
+        let broker = broker(&dir, host, ANY, ANY);
         let console = console(&dir, text(&broker.ready, "/link_file"), ANY);
         let password = dir.path().join("password");
         fs::write(&password, text(&console.ready, "/password")).unwrap();
         let cloud = Self {
             dir,
+            host: host.to_owned(),
             broker,
             console,
         };
@@ -73,25 +81,34 @@ impl Cloud {
 
     /// Ends the broker as `kill -9` does and starts it on the same ports.
     pub(super) fn restart_broker(&mut self, meanwhile: impl FnOnce(&Self)) {
-        let address = |name: &str| text(&self.broker.ready, name).to_owned();
-        let (tls, link) = (address("/tls_address"), address("/link_address"));
         self.broker.process.kill().unwrap();
         fs::remove_file(self.dir.path().join("broker.ready")).unwrap();
         meanwhile(self);
-        self.broker = broker(&self.dir, &tls, &link);
+        self.start_broker();
+    }
+
+    /// Starts the broker again, on the ports that it had.
+    pub(super) fn start_broker(&mut self) {
+        let address = |name: &str| text(&self.broker.ready, name).to_owned();
+        let (tls, link) = (address("/tls_address"), address("/link_address"));
+        self.broker = broker(&self.dir, &self.host, &tls, &link);
     }
 
     /// Ends the console as `kill -9` does and starts it on the same port.
     pub(super) fn restart_console(&mut self) {
-        let url = text(&self.console.ready, "/url").to_owned();
-        let address = url.trim_start_matches("http://");
         self.console.process.kill().unwrap();
         fs::remove_file(self.dir.path().join("console.ready")).unwrap();
-        let link = text(&self.broker.ready, "/link_file");
-        self.console = console(&self.dir, link, address);
+        self.start_console();
     }
 
-    fn ctl(&self, words: &[&str]) -> Output {
+    /// Starts the console again, on the port that it had.
+    pub(super) fn start_console(&mut self) {
+        let url = text(&self.console.ready, "/url").to_owned();
+        let link = text(&self.broker.ready, "/link_file");
+        self.console = console(&self.dir, link, url.trim_start_matches("http://"));
+    }
+
+    pub(super) fn ctl(&self, words: &[&str]) -> Output {
         let url = text(&self.console.ready, "/url");
         let mut command = causeway(&["ctl", "--url", url]);
         let login = self.dir.path().join("admin.json");
@@ -122,8 +139,13 @@ impl Cloud {
     }
 
     pub(super) fn join(&self, bundle: &str, name: &str) -> Output {
+        self.join_with(bundle, name, &[])
+    }
+
+    /// The same with more flags.
+    pub(super) fn join_with(&self, bundle: &str, name: &str, more: &[&str]) -> Output {
         let mut command = causeway(&["gateway", "join", "--file", bundle, "--data"]);
-        run(command.arg(self.dir.path().join(name))).unwrap()
+        run(command.arg(self.dir.path().join(name)).args(more)).unwrap()
     }
 
     pub(super) fn run_gateway(&self) -> Role {
@@ -131,8 +153,13 @@ impl Cloud {
     }
 
     pub(super) fn run_gateway_with(&self, flags: &[&str]) -> Role {
+        self.run_gateway_named("gateway", flags)
+    }
+
+    /// The gateway that joined under `name`.
+    pub(super) fn run_gateway_named(&self, name: &str, flags: &[&str]) -> Role {
         let words = [&["gateway", "run", "--nfs-address", ANY], flags].concat();
-        role(&self.dir, "gateway", &words)
+        role(&self.dir, name, &words)
     }
 
     pub(super) fn stop(mut self, mut gateway: Role) {
