@@ -9,5 +9,5 @@ export default defineConfig({
   // Fonts and icons stay files: the console's content security policy has no `data:` for fonts.
   build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
   server: { host: '127.0.0.1', proxy: { '/api': { target: console_url, changeOrigin: false } } },
-  test: { include: ['src/**/*.test.ts'] },
+  test: { include: ['src/**/*.test.ts', 'dev/*.test.mjs'] },
 });

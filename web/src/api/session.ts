@@ -34,9 +34,10 @@ export function useLogout() {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: () => request('POST', 'logout'),
+    // First who is there, so that the gate hears of it: it does not watch what was removed.
     onSettled: () => {
-      cache.clear();
       cache.setQueryData(keys.me, null);
+      cache.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.me[0] });
     },
   });
 }

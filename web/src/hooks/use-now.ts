@@ -22,8 +22,8 @@ function subscribe(listener: () => void): () => void {
 }
 
 function snapshot(): number {
-  // Nobody ticks while nobody listens: take the clock then.
-  if (listeners.size === 0) current = now();
+  // Nobody ticks while nobody listens: take the clock then. Two looks at one moment see the same.
+  if (listeners.size === 0 && Math.abs(now() - current) >= TICK_MS) current = now();
   return current;
 }
 

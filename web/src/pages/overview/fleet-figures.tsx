@@ -67,7 +67,8 @@ export function FleetFigures({ overview }: { overview: Overview }) {
 function commandsNote({ commands }: Overview): string {
   const open = commands.pending > 0 ? `, ${formatCount(commands.pending)} pending` : '';
   if (commands.failed + commands.unknown === 0) return `none in the last 24 h${open}`;
-  return `${formatCount(commands.failed)} failed, ${formatCount(commands.unknown)} unknown${open}`;
+  const unknown = commands.unknown > 0 ? `, ${formatCount(commands.unknown)} unknown` : '';
+  return `${formatCount(commands.failed)} failed or not executed${unknown}${open}`;
 }
 
 function gatewaysNote({ gateways }: Overview): string {

@@ -1,0 +1,79 @@
+// A share: created after its checks, seen moving bytes, edited, deleted.
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const BODY_BYTES = 24 << 20;
+const BODY = /2\d(\.\d+)?\s*MiB/;
+
+export async function createShare({ page, id, picture }, { store, bucket }) {
+  await id('empty-create-share').click();
+  await id('share-submit').click();
+  await page.locator('[aria-invalid=true]').first().waitFor();
+  await picture('share-form-errors');
+  await id('share-name').fill('drawings');
+  await id('share-endpoint').fill(store.endpoint);
+  await id('share-region').fill(store.region);
+  await id('share-bucket').fill('no-such-bucket');
+  await id('share-prefix').fill('drawings/');
+  await id('share-access-key-id').fill(store.access_key_id);
+  await id('share-secret').fill(store.secret_access_key);
+  await id('share-access-cidr-0').fill('127.0.0.0/8');
+  await id('share-squash').selectOption('none');
+  await id('share-upload-delay').fill('12');
+  await id('share-submit').click();
+  await id('check-verdict').waitFor();
+  await id('share-check-bucket').and(page.locator('[data-state=failed]')).waitFor();
+  await picture('share-checks-failed');
+  await id('check-back').click();
+  await id('share-bucket').fill(bucket);
+  await id('share-submit').click();
+  await page.waitForURL(/shares\/drawings$/);
+  await id('share-state').getByText('Serving').waitFor();
+  await picture('share');
+}
+
+/** Written over NFS, seen dirty and then safe; the page is not reloaded meanwhile. */
+export async function seeBytesMove({ page, picture, looks }, { folder, nfs_port }) {
+  const file = join(folder, 'body');
+  writeFileSync(file, Buffer.alloc(BODY_BYTES, 'causeway'));
+  const port = `nfsport=${nfs_port}&mountport=${nfs_port}&version=3`;
+  execFileSync('nfs-cp', [file, `nfs://127.0.0.1/drawings/plan.bin?${port}`]);
+  const shows = (testid, hasText) => page.locator(`[data-testid=${testid}]`, { hasText }).waitFor();
+  await shows('share-dirty-bytes', BODY);
+  await picture('share-dirty');
+  await shows('share-uploaded', BODY);
+  await shows('share-dirty-bytes', /^\s*0\s*B/);
+  await picture('share-uploaded');
+  await looks('share');
+}
+
+export async function editShare({ page, id, picture, looks }) {
+  await id('share-edit').click();
+  await id('share-upload-delay').fill('2');
+  await id('share-access-add').click();
+  await id('share-access-cidr-1').fill('10.20.0.0/16');
+  await id('share-access-right-1').selectOption('read_only');
+  await picture('share-edit');
+  await looks('share-edit');
+  await id('share-submit').click();
+  await page.waitForURL(/shares\/drawings$/);
+  const settings = id('share-settings');
+  await settings.getByText('2.0 s').waitFor();
+  await settings.getByText('10.20.0.0/16').waitFor();
+  await id('share-state').getByText('Serving').waitFor();
+}
+
+/** The objects stay; the gateway's page shows no share any more. */
+export async function deleteShare({ page, id, picture, looks }) {
+  await id('share-link').click();
+  await id('share-delete').click();
+  await id('delete-confirmation').fill('drawings');
+  await picture('share-delete');
+  await looks('share-delete');
+  await id('delete-submit').click();
+  await page.waitForURL(/gateways\/gw-[0-9a-z]+$/);
+  await id('notice-done').filter({ hasText: 'deleted' }).waitFor();
+  await id('empty-create-share').waitFor();
+}
