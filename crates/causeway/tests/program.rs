@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 mod program {
+    mod bad_input;
     mod ctl;
     mod kills;
+    mod proxy;
     mod refusals;
     mod separate;
     mod signals;
