@@ -86,7 +86,7 @@ fn time(text: &str) -> Option<FileTime> {
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let seconds: i128 = whole.parse().ok()?;
-    if seconds.abs() > SECONDS_MAX {
+    if seconds.unsigned_abs() > SECONDS_MAX {
         return of_nanos(seconds);
     }
     let digits: String = fraction
@@ -100,7 +100,7 @@ fn time(text: &str) -> Option<FileTime> {
 }
 
 /// The year 5138; in nanoseconds, the first two minutes of 1970.
-const SECONDS_MAX: i128 = 100_000_000_000;
+const SECONDS_MAX: u128 = 100_000_000_000;
 
 fn of_nanos(nanos: i128) -> Option<FileTime> {
     Some(FileTime {

@@ -94,3 +94,15 @@ fn nonsense_is_passed_over() {
         |_| (),
     );
 }
+
+#[test]
+fn a_time_beyond_all_times_is_passed_over() {
+    let extremes = [i128::MIN.to_string(), i128::MAX.to_string()];
+    for text in &extremes {
+        for key in ["mtime", "file-mtime"] {
+            check(&[(key, text)], |_| ());
+            check(&[(key, &format!("{text}ns"))], |_| ());
+            check(&[(key, &format!("{text}.5"))], |_| ());
+        }
+    }
+}
