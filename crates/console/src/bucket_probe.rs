@@ -58,6 +58,7 @@ fn failure(settings: &BucketSettings, error: &StoreError) -> Failure {
         ),
         StoreErrorKind::PreconditionFailed
         | StoreErrorKind::UploadLost
+        | StoreErrorKind::Damaged
         | StoreErrorKind::Source
         | StoreErrorKind::Other => Failure::new(
             ErrorCode::BucketUnreachable,

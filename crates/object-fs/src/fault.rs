@@ -19,6 +19,7 @@ pub(crate) fn of_store(error: StoreError) -> VfsError {
         StoreErrorKind::Unavailable
         | StoreErrorKind::Throttled
         | StoreErrorKind::UploadLost
+        | StoreErrorKind::Damaged
         | StoreErrorKind::BucketNotFound
         | StoreErrorKind::AccessDenied
         | StoreErrorKind::PreconditionFailed => ErrorKind::Unavailable,

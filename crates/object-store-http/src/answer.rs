@@ -52,6 +52,11 @@ impl Refusal {
             | "UploadTrafficRateLimitExceeded" => {
                 return StoreErrorKind::Throttled;
             }
+            // The body is not what its checksum says. (OSS: the second.)
+            "BadDigest"
+            | "InvalidDigest"
+            | "XAmzContentSHA256Mismatch"
+            | "XAmzContentChecksumMismatch" => return StoreErrorKind::Damaged,
             "NoSuchUpload" | "InvalidPart" => return StoreErrorKind::UploadLost,
             _ => {}
         }
@@ -95,6 +100,12 @@ impl Refusal {
             "SignatureDoesNotMatch" => format!(
                 "the secret does not belong to access key id `{access_key_id}`; enter it again: "
             ),
+            "BadDigest"
+            | "InvalidDigest"
+            | "XAmzContentSHA256Mismatch"
+            | "XAmzContentChecksumMismatch" => {
+                "the bytes were damaged on their way and are sent again: ".to_owned()
+            }
             "RequestTimeTooSkewed" => {
                 "the clock of this machine is wrong; set it (NTP): ".to_owned()
             }
@@ -118,7 +129,7 @@ mod tests {
     #[test]
     fn every_answer_has_its_kind() {
         use StoreErrorKind::{
-            AccessDenied, BucketNotFound, NotFound, Other, PreconditionFailed, Throttled,
+            AccessDenied, BucketNotFound, Damaged, NotFound, Other, PreconditionFailed, Throttled,
             Unavailable, UploadLost,
         };
         for (status, code, kind) in [
@@ -126,6 +137,9 @@ mod tests {
             (404, "NoSuchBucket", BucketNotFound),
             (404, "NoSuchUpload", UploadLost),
             (400, "InvalidPart", UploadLost),
+            (400, "BadDigest", Damaged),
+            (400, "InvalidDigest", Damaged),
+            (400, "XAmzContentChecksumMismatch", Damaged),
             (404, "", NotFound),
             (403, "AccessDenied", AccessDenied),
             (403, "InvalidAccessKeyId", AccessDenied),

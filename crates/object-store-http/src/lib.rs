@@ -19,6 +19,7 @@
 
 mod answer;
 mod check;
+mod checksum;
 mod conditions;
 mod config;
 mod copy;

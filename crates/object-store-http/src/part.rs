@@ -1,9 +1,7 @@
 //! Parts: how large, and how their bytes go out.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use md5::{Digest as _, Md5};
 use object_store::{
     ETag, PART_BYTES_MAX, PARTS_MAX, PartSource, StoreError, StoreErrorKind, StoreResult,
 };
@@ -11,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    dialect::unquoted,
+    checksum::{Summing, Sums},
+    dialect::{Dialect, unquoted},
     limits::{PART_IN_MEMORY_BYTES_MAX, STREAM_CHUNK_BYTES},
     remote::{Outcome, Remote, Wait, text},
     request::Request,
@@ -56,12 +55,6 @@ pub(crate) fn too_large(key: &str, size: u64) -> StoreError {
     StoreError::new(StoreErrorKind::Other, message)
 }
 
-/// The digest of bytes that are in memory, off the threads that serve connections.
-pub(crate) async fn md5_of(bytes: Bytes) -> [u8; 16] {
-    let digest = tokio::task::spawn_blocking(move || <[u8; 16]>::from(Md5::digest(&bytes)));
-    digest.await.expect("a digest does not panic")
-}
-
 /// Reads exactly `len` bytes of the source.
 pub(crate) async fn read(source: &dyn PartSource, offset: u64, len: u64) -> StoreResult<Bytes> {
     let failed = |error: std::io::Error| {
@@ -90,11 +83,10 @@ pub(crate) async fn send(
         return send_streamed(remote, request, source, part).await;
     }
     let bytes = read(source, part.offset, part.len).await?;
-    let md5 = md5_of(bytes.clone()).await;
-    let request = request
-        .header("content-md5", BASE64_STANDARD.encode(md5))
-        .body(bytes);
+    let sums = Sums::of(remote.config.dialect, bytes.clone()).await;
+    let request = sums.of_part(request).body(bytes);
     let response = remote.send(&request, Wait::Answer).await?;
+    sums.verify(remote, &request, response.headers())?;
     etag_of(&request, response.headers())
 }
 
@@ -112,10 +104,16 @@ async fn send_streamed(
         let body =
             reqwest::Body::wrap_stream(ReceiverStream::new(receiver).map(Ok::<_, std::io::Error>));
         let sending = remote.attempt(&request, Wait::Answer, Some((body, part.len)));
-        let (sent, fed) = futures::join!(sending, feed(source, part, sender));
-        fed?;
+        let (sent, fed) =
+            futures::join!(sending, feed(remote.config.dialect, source, part, sender));
+        let sums = fed?;
         let error = match sent {
-            Ok(Outcome::Done(response)) => return etag_of(&request, response.headers()),
+            Ok(Outcome::Done(response)) => {
+                if let Some(sums) = sums {
+                    sums.verify(remote, &request, response.headers())?;
+                }
+                return etag_of(&request, response.headers());
+            }
             Ok(Outcome::Refused(refusal)) => refusal.into_error(&remote.config, &request),
             Err(error) => error,
         };
@@ -123,18 +121,34 @@ async fn send_streamed(
     }
 }
 
-async fn feed(source: &dyn PartSource, part: Part, sender: mpsc::Sender<Bytes>) -> StoreResult<()> {
-    let mut sent = 0;
+/// Reads a body as fast as it goes out; the sums of what went, if all of it did.
+async fn feed(
+    dialect: Dialect,
+    source: &dyn PartSource,
+    part: Part,
+    sender: mpsc::Sender<Bytes>,
+) -> StoreResult<Option<Sums>> {
+    let (mut sent, mut summing) = (0, Summing::new(dialect));
     while sent < part.len {
         let len = STREAM_CHUNK_BYTES.min(part.len - sent);
         let bytes = read(source, part.offset + sent, len).await?;
+        summing = add(summing, bytes.clone()).await;
         if sender.send(bytes).await.is_err() {
             // The request has ended; its own error says why.
-            return Ok(());
+            return Ok(None);
         }
         sent += len;
     }
-    Ok(())
+    Ok(Some(summing.finish()))
+}
+
+/// Adds a piece, off the threads that serve connections.
+async fn add(mut summing: Summing, bytes: Bytes) -> Summing {
+    let added = tokio::task::spawn_blocking(move || {
+        summing.add(&bytes);
+        summing
+    });
+    added.await.expect("a sum does not panic")
 }
 
 /// The etag that an answer to a put has.

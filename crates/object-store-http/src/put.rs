@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Method;
 use object_store::{ETag, PART_BYTES_MAX, PartSource, PutOptions, StoreErrorKind, StoreResult};
 
 use crate::{
+    checksum::Sums,
     conditions::{Deed, etag_of, guard, refuse_missing},
     limits::PART_IN_MEMORY_BYTES_MAX,
     part::{self, Part},
@@ -55,18 +55,19 @@ async fn put_at_once(
     source: &dyn PartSource,
 ) -> StoreResult<ETag> {
     let bytes = part::read(source, 0, source.len()).await?;
-    let md5 = part::md5_of(bytes.clone()).await;
-    let request = request
-        .header("content-md5", BASE64_STANDARD.encode(md5))
-        .body(bytes);
+    let sums = Sums::of(remote.config.dialect, bytes.clone()).await;
+    let request = sums.of_whole(request).body(bytes);
     let mut retries = remote.retries();
     loop {
         let error = match remote.attempt(&request, Wait::Answer, None).await {
-            Ok(Outcome::Done(response)) => return part::etag_of(&request, response.headers()),
+            Ok(Outcome::Done(response)) => {
+                sums.verify(remote, &request, response.headers())?;
+                return part::etag_of(&request, response.headers());
+            }
             Ok(Outcome::Refused(refusal)) => {
                 let unheard =
                     retries.is_repeat() && refusal.kind() == StoreErrorKind::PreconditionFailed;
-                let own = ETag(hex::encode(md5));
+                let own = ETag(hex::encode(sums.md5));
                 // An earlier attempt may have worked with its answer lost.
                 if unheard && etag_of(remote, &request.key).await?.as_ref() == Some(&own) {
                     return Ok(own);

@@ -1,6 +1,6 @@
 //! Sends requests: signed, with time-outs, again after a failure that may pass.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicBool, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use clock::Clock;
@@ -68,6 +68,8 @@ pub(crate) struct Remote {
     pub(crate) patience: Patience,
     /// What the store checks by itself, once that was tried out.
     pub(crate) checks: OnceCell<Checks>,
+    /// Whether an etag was seen that was the MD5 of what was sent.
+    pub(crate) etags_are_md5: AtomicBool,
     client: Client,
     signer: Signer,
 }
@@ -88,6 +90,7 @@ impl Remote {
             config,
             patience,
             checks: OnceCell::new(),
+            etags_are_md5: AtomicBool::new(false),
             client,
             signer,
         })

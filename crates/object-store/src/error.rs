@@ -22,6 +22,9 @@ pub enum StoreErrorKind {
     Throttled,
     /// The upload in parts, or a part of it, is not there any more.
     UploadLost,
+    /// The bytes that arrived are not those that were sent: they are to be sent again, over
+    /// whatever is there now.
+    Damaged,
     /// The source of the bytes failed.
     Source,
     /// Anything else.

@@ -166,6 +166,7 @@ fn store_failure(error: &StoreError, settings: &ShareSettings) -> Failure {
         StoreErrorKind::NotFound
         | StoreErrorKind::PreconditionFailed
         | StoreErrorKind::UploadLost
+        | StoreErrorKind::Damaged
         | StoreErrorKind::Source
         | StoreErrorKind::Other => (
             ErrorCode::Internal,

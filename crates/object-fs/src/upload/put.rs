@@ -51,7 +51,8 @@ impl Engine {
             // The commit of the picture came later, and took it along.
             self.durable(noted).await?;
         }
-        let put = if frozen.size > self.config.uploads.part_bytes {
+        let is_in_parts = frozen.size > self.config.uploads.part_bytes;
+        let put = if is_in_parts {
             Box::pin(self.put_in_parts(node, key, &frozen, expected)).await
         } else {
             self.try_put(node, key, &frozen, expected).await
@@ -66,8 +67,26 @@ impl Engine {
                 self.refresh_changed(node).await?;
                 Err(fault::of_store(e))
             }
+            // (A part alone is no object yet, and is overwritten.)
+            Err(e) if e.kind() == StoreErrorKind::Damaged && !is_in_parts => {
+                self.distrust_put(node)?;
+                Err(fault::of_store(e))
+            }
             Err(e) => Err(fault::of_store(e)),
         }
+    }
+
+    /// What is in the bucket is not the picture that was sent, and has its version all the same:
+    /// the next put has another one, so that nobody takes the one for the other.
+    fn distrust_put(&self, node: &Node) -> VfsResult<()> {
+        let mut state = node.lock()?;
+        state.record.attributes_version += 1;
+        let mut batch = Batch::default();
+        self.mark_dirty(&mut state, &mut batch);
+        self.save(&state, &mut batch);
+        // Nobody waits for it: after a restart versions are others anyway.
+        let _unawaited = self.index.submit(batch);
+        Ok(())
     }
 
     async fn try_put(

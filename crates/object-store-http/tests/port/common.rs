@@ -36,6 +36,10 @@ impl Fixture {
         settings(&format!("http://{}", self.server.address()), prefix)
     }
 
+    pub(crate) fn address(&self) -> String {
+        self.server.address().to_string()
+    }
+
     pub(crate) fn store(&self, prefix: &str) -> Arc<dyn ObjectStore> {
         open(&self.settings(prefix))
     }

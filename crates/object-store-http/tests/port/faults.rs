@@ -18,7 +18,7 @@ use crate::common::{Pattern, copied, open, options, send_parts, settings, source
 const MIB: u64 = 1 << 20;
 
 /// What the server does with a request.
-enum Act {
+pub(crate) enum Act {
     Answer(String),
     Close,
     Silence,
@@ -26,7 +26,7 @@ enum Act {
 
 use Act::{Answer, Close, Silence};
 
-fn answer(status: &str, headers: &str, body: &str) -> Act {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Act {
     let length = body.len();
     Answer(format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}"
@@ -53,15 +53,15 @@ fn there(etag: &str) -> Act {
 }
 
 /// Acts its script out, a request each; tells what it was asked.
-struct Script {
-    endpoint: String,
-    store: Arc<dyn ObjectStore>,
+pub(crate) struct Script {
+    pub(crate) endpoint: String,
+    pub(crate) store: Arc<dyn ObjectStore>,
     asked: Arc<Mutex<Vec<String>>>,
     _serving: Task,
 }
 
 impl Script {
-    async fn new(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub(crate) async fn new(acts: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let mut acts: VecDeque<Act> = acts.into_iter().collect();
@@ -91,7 +91,7 @@ impl Script {
         }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -6,5 +6,6 @@
 )]
 
 mod common;
+mod damage;
 mod faults;
 mod promises;

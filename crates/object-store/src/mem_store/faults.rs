@@ -18,6 +18,8 @@ pub struct Faults {
     pub throttled_permille: u32,
     /// Changing calls of a thousand that are carried out but answered with an error.
     pub lost_reply_permille: u32,
+    /// Bodies of a thousand that arrive with a wrong byte, which the checksum tells.
+    pub damaged_permille: u32,
     /// Bodies of a thousand that break off in the middle.
     pub cut_body_permille: u32,
     /// Completions of a thousand that fail and leave an upload without one of its parts.
@@ -75,6 +77,8 @@ pub struct CallCounts {
 /// What a call that changes something came to.
 pub(super) enum Fate {
     Answered,
+    /// What arrived is kept; the sender finds out that it is not what was sent.
+    Damaged,
     ReplyLost,
 }
 
@@ -82,6 +86,10 @@ impl Fate {
     pub(super) fn answer<T>(self, value: T) -> StoreResult<T> {
         match self {
             Self::Answered => Ok(value),
+            Self::Damaged => Err(StoreError::new(
+                StoreErrorKind::Damaged,
+                "the bytes were damaged on their way (injected); they are sent again",
+            )),
             Self::ReplyLost => Err(StoreError::new(
                 StoreErrorKind::Unavailable,
                 "connection closed before the answer (injected)",

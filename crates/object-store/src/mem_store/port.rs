@@ -28,6 +28,7 @@ impl ObjectStore for MemStore {
     ) -> StoreResult<ETag> {
         let fate = self.begin(|counts| counts.puts += 1).await?;
         let content = self.receive(source, 0..source.len()).await?;
+        let (content, fate) = self.state.lock().received(content, fate);
         let attributes = ObjectAttributes {
             content_type: options.content_type.clone(),
             metadata: options.metadata.clone(),
@@ -156,6 +157,7 @@ impl ObjectStore for MemStore {
     async fn put_part(&self, part: PartOf<'_>, source: &dyn PartSource) -> StoreResult<ETag> {
         let fate = self.begin(|counts| counts.parts += 1).await?;
         let content = self.receive(source, part.range.clone()).await?;
+        let (content, fate) = self.state.lock().received(content, fate);
         self.keep_part(&part, (content.etag(), content), fate)
     }
 

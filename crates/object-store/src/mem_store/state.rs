@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+
 use super::{
     MemObject,
     content::Content,
@@ -100,6 +102,20 @@ impl State {
         } else {
             Fate::Answered
         })
+    }
+
+    /// Whether a body arrives as it was sent; if not, the sender is told.
+    pub(super) fn received(&mut self, content: Content, fate: Fate) -> (Content, Fate) {
+        let permille = self.faults.damaged_permille;
+        // No dice are thrown for nothing: faults of a seed stay what they were.
+        if permille == 0 || content.len() == 0 || !self.dice.chance(permille) {
+            return (content, fate);
+        }
+        let mut bytes = content.whole().to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        (Bytes::from(bytes).into(), Fate::Damaged)
     }
 
     /// Changes what a key has.

@@ -289,6 +289,20 @@ async fn too_many_calls_at_a_time_are_refused() {
 }
 
 #[tokio::test]
+async fn damaged_bytes_are_kept_and_the_sender_is_told() {
+    let store = MemStore::new(Clock::system());
+    store.set_faults(Faults {
+        damaged_permille: 1_000,
+        ..Faults::default()
+    });
+    let put = store
+        .put("k", &Whole(b"abc"), &options(Precondition::None))
+        .await;
+    assert_eq!(put.unwrap_err().kind(), StoreErrorKind::Damaged);
+    assert_eq!(store.object("k").unwrap().bytes, "abb");
+}
+
+#[tokio::test]
 async fn what_is_overwritten_can_be_kept() {
     let store = MemStore::new(Clock::system());
     store.keep_versions();
