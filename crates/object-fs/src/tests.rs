@@ -17,6 +17,7 @@ mod names;
 mod parts;
 mod powered;
 mod records;
+mod scale;
 mod space;
 mod stale;
 mod startup;
