@@ -3,6 +3,7 @@
 mod phase;
 mod report;
 mod round;
+mod saturation;
 mod target;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -97,8 +98,11 @@ pub(crate) fn run(args: &MqttArgs, exec: &SelfExec, clock: &Clock) -> Result<(),
 
 impl MqttArgs {
     fn wants(&self, phase: Phase) -> bool {
-        // Nothing works without connections.
-        phase == Phase::Connect || self.parts.is_empty() || self.parts.contains(&phase)
+        // Nothing works without connections, and a saturated broker is compared with an idle one.
+        phase == Phase::Connect
+            || self.parts.is_empty()
+            || self.parts.contains(&phase)
+            || (phase == Phase::RoundTrip1Paced && self.parts.contains(&Phase::Saturation))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use message_bus::Precedence;
 use model::{ClientId, Credential, GroupId, Secret};
 use mqtt_broker::{Access, Broker, BrokerConfig};
 
@@ -38,6 +39,13 @@ impl OwnBroker {
             registry
                 .create_parent_topic(&parent)
                 .and_then(|()| registry.grant(&group, &parent, Access::PublishAndSubscribe))
+                .map_err(BenchError::broker)?;
+        }
+        // As the fleet's own topics of commands and results stand.
+        for parent in topic::URGENT {
+            let parent = parent.parse().map_err(BenchError::broker)?;
+            registry
+                .set_precedence(&parent, Precedence::COMMAND)
                 .map_err(BenchError::broker)?;
         }
         let secret = Secret::new(packet::SECRET);

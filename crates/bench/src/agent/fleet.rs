@@ -25,6 +25,8 @@ pub(crate) mod topic {
     pub(crate) const REPLY: &str = "control/reply/console";
     /// Messages of a pair: `pair/<number>`.
     pub(crate) const PAIR: &str = "pair/";
+    /// Those of commands and their answers.
+    pub(crate) const URGENT: [&str; 2] = ["fleet", "control"];
     /// Parent topics that a broker with such must know.
     const PARENTS: [&str; 3] = ["fleet", "control", "pair"];
 

@@ -33,6 +33,8 @@ pub(crate) enum Phase {
     Pairs0,
     /// The same with `QoS` 1
     Pairs1,
+    /// Commands at `QoS` 1, 1,000 a second, beside bulk and status at full speed
+    Saturation,
 }
 
 impl Phase {
@@ -52,7 +54,8 @@ impl Phase {
             | Self::RoundTrip1Paced
             | Self::FanOut1
             | Self::FanIn1
-            | Self::Pairs1 => Level::One,
+            | Self::Pairs1
+            | Self::Saturation => Level::One,
         }
     }
 
@@ -70,6 +73,7 @@ impl Phase {
             Self::FanIn1 => "fan-in, QoS 1",
             Self::Pairs0 => "20 pairs, QoS 0",
             Self::Pairs1 => "20 pairs, QoS 1",
+            Self::Saturation => "P2P, QoS 1, 1,000/s, beside bulk and status",
         }
     }
 }

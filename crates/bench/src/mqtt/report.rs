@@ -106,6 +106,16 @@ impl Report {
         }))
     }
 
+    /// The median over the rounds of how much later the last of a hundred is in one part than in
+    /// another.
+    pub(super) fn p99_ratio(&self, subject: &str, phase: Phase, by: Phase) -> Option<f64> {
+        let p99 = |entry: &Entry| entry.figures.times.as_ref().map(|times| times.p99_us);
+        median(self.of(subject, phase).filter_map(|entry| {
+            let other = self.of(subject, by).find(|e| e.round == entry.round)?;
+            Some(p99(entry)? / p99(other)?)
+        }))
+    }
+
     pub(super) fn table(&self, args: &MqttArgs) -> String {
         let (clients, rounds) = (args.clients, args.rounds);
         let mut text = format!("{clients} clients, medians of {rounds} rounds\n\n");

@@ -5,6 +5,7 @@ use clock::Clock;
 use super::{
     MqttArgs,
     phase::{Figures, Phase},
+    saturation::{self, Saturators},
 };
 use crate::{
     error::BenchError,
@@ -32,6 +33,7 @@ pub(super) struct Round {
     running: Running,
     /// The first of them has the console.
     agents: Vec<Process>,
+    exec: SelfExec,
     clients: u32,
     part_ms: u64,
     counts_calls: bool,
@@ -54,20 +56,22 @@ impl Round {
     ) -> Result<Self, BenchError> {
         let of_one = limits::clients_of_a_process()?;
         let processes = args.clients.div_ceil(of_one).max(args.processes);
+        // Each has a device at least.
+        let processes = processes.min(args.clients);
         let setting = Setting {
-            clients: args.clients,
-            // Each has a device at least.
-            processes: processes.min(args.clients),
+            clients: args.clients + saturation::DEVICES,
+            processes: processes + saturation::PROCESSES,
             threads: args.threads,
             tls: args.tls,
         };
         let running = subject.start(exec, setting, clock)?;
-        let agents: Result<_, _> = (0..setting.processes)
+        let agents: Result<_, _> = (0..processes)
             .map(|_| Process::part(exec, &["agent"]))
             .collect();
         Ok(Self {
             running,
             agents: agents?,
+            exec: exec.clone(),
             clients: args.clients,
             part_ms: args.part_ms,
             counts_calls: args.system_calls,
@@ -86,6 +90,7 @@ impl Round {
                 let level = phase.level();
                 self.broadcasts(&Order::Broadcast { level })?
             }
+            Phase::Saturation => self.saturated()?,
             _ => self.all_at_once(phase)?,
         };
         let mut figures = self.figures(done, before)?;
@@ -95,6 +100,13 @@ impl Round {
             self.connect_others()?;
         }
         Ok(figures)
+    }
+
+    fn saturated(&mut self) -> Result<Done, BenchError> {
+        let of_run = (self.clients, self.processes());
+        let target = &self.running.target;
+        let mut saturators = Saturators::connect(&self.exec, target, of_run)?;
+        saturators.beside(self.part_ms, || self.all_at_once(Phase::Saturation))
     }
 
     fn resident(&self) -> Option<u64> {
@@ -182,7 +194,9 @@ impl Round {
                 Some(Order::Ping { per_second, run_ms })
             }
             Phase::RoundTrip0 | Phase::RoundTrip1 => (n == 0).then(|| commands(None)),
-            Phase::RoundTrip1Paced => (n == 0).then(|| commands(Some(COMMANDS_PER_SECOND))),
+            Phase::RoundTrip1Paced | Phase::Saturation => {
+                (n == 0).then(|| commands(Some(COMMANDS_PER_SECOND)))
+            }
             Phase::FanOut0 | Phase::FanOut1 => None,
             Phase::FanIn0 | Phase::FanIn1 => Some(Order::FanIn {
                 level,
@@ -261,7 +275,7 @@ fn share(whole: u32, n: u32, of: u32) -> (u32, u32) {
     (at(n), at(n + 1) - at(n))
 }
 
-fn hear(agent: &mut Process) -> Result<Done, BenchError> {
+pub(super) fn hear(agent: &mut Process) -> Result<Done, BenchError> {
     match agent.hear()? {
         Answer::Done(done) => Ok(done),
         Answer::Failed(text) => Err(BenchError::Agent(text)),

@@ -19,6 +19,8 @@ const RATIOS: [(Phase, f64); 11] = [
     (Phase::Pairs0, 3.0),
     (Phase::Pairs1, 3.0),
 ];
+/// A command beside bulk and status at full speed, by what it takes when nothing else happens.
+const SATURATED_MAX: f64 = 2.0;
 const PAIRS_RATE_MIN: f64 = 400_000.0;
 const TCP_IDLE_BYTES_MAX: f64 = 900.0;
 const TLS_IDLE_BYTES_MAX: f64 = 8_000.0;
@@ -76,6 +78,9 @@ pub(super) fn verdicts(report: &Report, tls: bool) -> Vec<Verdict> {
         let target = "share of the busiest thread";
         all.extend(share.map(|s| Verdict::at_most(phase, target, BUSIEST_THREAD_MAX, s)));
     }
+    let ratio = report.p99_ratio(OURS, Phase::Saturation, Phase::RoundTrip1Paced);
+    let target = "p99 by its idle value";
+    all.extend(ratio.map(|r| Verdict::at_most(Phase::Saturation, target, SATURATED_MAX, r)));
     for phase in [Phase::Pairs0, Phase::Pairs1] {
         let rate = report.median(OURS, phase, |f| Some(f.rate).filter(|_| !tls));
         all.extend(rate.map(|measured| Verdict {
