@@ -24,9 +24,7 @@ use crate::{
     identity::Identity,
     limits::CACHE_FREE_BYTES_MIN,
     methods::Methods,
-    shares::{
-        NfsShares, Place, Reconciler, ReconcilerConfig, ShareFactory, SharesHandle, WantedFile,
-    },
+    shares::{NfsShares, Reconciler, ReconcilerConfig, ShareFactory, SharesHandle, WantedFile},
     status::StatusSource,
 };
 
@@ -229,7 +227,8 @@ impl OpenDir {
         let wanted = wanted.map_err(|e| unreadable(&config.data_dir, "wanted.json", e))?;
         let awaited = wanted.intent.shares.iter().map(|share| Awaited {
             path: share.export_path(),
-            fs_id: Place::of(share).fs_id(),
+            // Its cache has a part in it, and is not open yet.
+            fs_id: None,
         });
         Ok(awaited.collect())
     }

@@ -33,4 +33,4 @@ pub(crate) use reconciler::{Reconciler, ReconcilerConfig};
 pub(crate) use snapshot::Snapshot;
 #[cfg(test)]
 pub(crate) use snapshot::{Line, LineState};
-pub(crate) use wanted::{Place, WantedFile};
+pub(crate) use wanted::WantedFile;

@@ -162,8 +162,9 @@ impl fmt::Debug for Export {
 pub struct Awaited {
     /// The path it will have.
     pub path: String,
-    /// Its number, as in [`ExportOptions`].
-    pub fs_id: u64,
+    /// Its number, as in [`ExportOptions`]. `None` if only opening it tells: until then any number
+    /// that is not exported may be its.
+    pub fs_id: Option<u64>,
 }
 
 /// What a file system number stands for.
@@ -259,7 +260,7 @@ impl ExportTable {
         let Some(export) = tables.exports.remove(path) else {
             return false;
         };
-        let (path, fs_id) = (path.to_owned(), export.fs_id);
+        let (path, fs_id) = (path.to_owned(), Some(export.fs_id));
         tables.awaited.push(Awaited { path, fs_id });
         true
     }
@@ -269,8 +270,14 @@ impl ExportTable {
         let export = tables.exports.values().find(|e| e.fs_id == fs_id);
         match export {
             Some(export) => Found::Exported(Arc::clone(export)),
-            None if tables.awaited.iter().any(|a| a.fs_id == fs_id) => Found::Awaited,
-            None => Found::Unknown,
+            None => {
+                let may_be = |a: &Awaited| a.fs_id.is_none_or(|awaited| awaited == fs_id);
+                if tables.awaited.iter().any(may_be) {
+                    Found::Awaited
+                } else {
+                    Found::Unknown
+                }
+            }
         }
     }
 
@@ -358,7 +365,8 @@ mod tests {
     #[test]
     fn what_is_awaited_is_neither_there_nor_unknown() {
         let path = "/a".to_owned();
-        let table = ExportTable::awaiting(vec![Awaited { path, fs_id: 1 }]);
+        let fs_id = Some(1);
+        let table = ExportTable::awaiting(vec![Awaited { path, fs_id }]);
         let check = |want: &str| assert!(format!("{:?}", table.by_fs_id(1)).starts_with(want));
         check("Awaited");
         export(&table, "/a", 1).unwrap();
@@ -368,6 +376,22 @@ mod tests {
         export(&table, "/a", 1).unwrap();
         assert!(table.remove("/a"));
         check("Unknown");
+    }
+
+    #[test]
+    fn a_number_may_be_that_of_an_export_that_has_not_told_its_own() {
+        let path = "/a".to_owned();
+        let table = ExportTable::awaiting(vec![Awaited { path, fs_id: None }]);
+        let check = |fs_id, want: &str| {
+            let found = format!("{:?}", table.by_fs_id(fs_id));
+            assert!(found.starts_with(want), "{found}");
+        };
+        export(&table, "/b", 2).unwrap();
+        check(1, "Awaited");
+        check(2, "Exported");
+        export(&table, "/a", 1).unwrap();
+        check(1, "Exported");
+        check(3, "Unknown");
     }
 
     #[test]
