@@ -1,34 +1,53 @@
-//! `kill -9` of a gateway while a Linux client writes, renames and removes, and while the object
-//! store fails some of its calls.
+//! `kill -9` of a gateway while two clients write, and while the object store fails some of its
+//! calls: Linux, which writes, renames and removes, and libnfs' tools, which connect anew for each
+//! file and so are at work again as soon as the gateway is.
 //!
-//! `CAUSEWAY_KILL_SECONDS=600` goes on for that long, with a kill every two seconds and one call
+//! `CAUSEWAY_KILL_SECONDS=600` goes on for that long, with a kill every few seconds and one call
 //! in twenty that fails.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+#![expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clock::Clock;
 use serde_json::json;
 use testkit::{
-    Guest, Lab, Place, Process, Site, SiteGateway, eventually, pause, python_with, run_ok,
+    Guest, Lab, Moments, Place, Process, Site, SiteGateway, eventually, pause, python_with, run_ok,
     scratch_folder,
 };
 
-const KILLS: u32 = 50;
-/// Between two kills of a long run.
-const LONG_PAUSE: Duration = Duration::from_secs(2);
+/// So many while a file is being written.
+const KILLS: usize = 50;
+/// Kills between two files do not count.
+const KILLS_MAX: usize = 3 * KILLS;
+/// After a file was committed a kill waits this long, or shorter, and then for the next file.
+const AT_WORK_MAX: Duration = Duration::from_millis(200);
+/// The same in a long run.
+const AT_WORK_LONG: Duration = Duration::from_secs(3);
+/// A kill comes this long after a file was begun, or sooner: no longer than it takes to write.
+const IN_FILE_MAX: Duration = Duration::from_millis(30);
 /// Where the failing store listens; the cloud's own is behind it.
 const FAILING_PORT: u16 = 9_001;
 /// The part of its calls that fails: in a short run, which has few, more of them.
 const FAILING: &str = "0.2";
 const FAILING_LONG: &str = "0.05";
 const SOON: Duration = Duration::from_secs(30);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Writes files of all sizes until told to stop. A file is noted only after its `fsync`
 /// returned; what is noted must be whole, whatever happens after. Before it is noted every
 /// fifth is overwritten in its middle, every seventh appended to, and every tenth lies in a
 /// directory that is renamed; every third time an older one is removed, which is noted too.
 const WRITER: &str = include_str!("gateway_kill/writer.sh");
+
+/// Puts files with libnfs' tools, and tells from outside when one is being written.
+const LIBNFS_WRITER: &str = include_str!("gateway_kill/libnfs_writer.sh");
 
 /// A number from the environment.
 #[expect(
@@ -44,6 +63,7 @@ fn long_run() -> Result<Option<Duration>> {
 
 #[test]
 fn what_was_committed_is_whole_after_fifty_kills() -> Result<()> {
+    let mut moments = Moments::seeded()?;
     let job = scratch_folder()?;
     let site = Site::up()?;
     let _store = failing_store(&site)?;
@@ -56,7 +76,7 @@ fn what_was_committed_is_whole_after_fifty_kills() -> Result<()> {
 
     let script = WRITER.replace("$HOST", Guest::HOST);
     let mut writer = site.guest.start(&site.lab, job.path(), &script)?;
-    eventually("the client writes", Duration::from_secs(60), || {
+    eventually("the client writes", MINUTE, || {
         ensure!(
             writer.is_running()?,
             "the client ended: {}",
@@ -64,39 +84,121 @@ fn what_was_committed_is_whole_after_fifty_kills() -> Result<()> {
         );
         Ok(job.path().join("writing").try_exists()?.then_some(()))
     })?;
-    kill_often(&site, &mut gateway)?;
+    let mut libnfs = LibnfsWriter::start(&site, &job.path().join("libnfs"))?;
+    kill_often(&site, &mut gateway, &libnfs, &mut moments)?;
+    libnfs.stop()?;
     fs::write(job.path().join("stop"), "")?;
     let limit = Duration::from_secs(240) + long_run()?.unwrap_or_default();
     let printed = site.guest.finish(writer, job.path(), limit)?;
     ensure!(printed.contains("files are whole"), "{printed}");
+    println!("{} by Linux and libnfs", printed.trim());
 
-    site.wait_for_state(&gateway, "online", Duration::from_secs(60))?;
+    site.wait_for_state(&gateway, "online", MINUTE)?;
     site.wait_until_clean(&gateway, "crash", Duration::from_secs(120))?;
     let has_failed = site.scratch.path().join("failed").try_exists()?;
     ensure!(has_failed, "the store has not failed once");
     compare_with_bucket(&site, job.path())
 }
 
-fn kill_often(site: &Site, gateway: &mut SiteGateway) -> Result<()> {
-    if let Some(length) = long_run()? {
-        let clock = Clock::system();
-        let end = clock.now() + length;
-        while clock.now() < end {
-            pause(LONG_PAUSE);
-            site.restart_gateway(gateway)?;
-        }
-        return Ok(());
-    }
-    let mut moment = 1_u64;
-    for _ in 0..KILLS {
-        // Moments without a pattern between 50 ms and 1.5 s after the start.
-        moment = moment
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        pause(Duration::from_millis(50 + (moment >> 33) % 1_450));
+/// Kills until enough of the kills came while a file was being written. Before each, a file was
+/// committed since the last one.
+fn kill_often(
+    site: &Site,
+    gateway: &mut SiteGateway,
+    libnfs: &LibnfsWriter,
+    moments: &mut Moments,
+) -> Result<()> {
+    let clock = Clock::system();
+    let end = long_run()?.map(|length| clock.now() + length);
+    let longest = end.map_or(AT_WORK_MAX, |_| AT_WORK_LONG);
+    let (mut kills, mut in_writes) = (0, 0);
+    let enough = |in_writes| end.map_or(in_writes >= KILLS, |end| clock.now() >= end);
+    while !enough(in_writes) {
+        ensure!(
+            end.is_some() || kills < KILLS_MAX,
+            "of {kills} kills only {in_writes} came while a file was being written"
+        );
+        libnfs.wait_for_one_more()?;
+        pause(moments.up_to(longest));
+        libnfs.wait_for_a_beginning()?;
+        pause(moments.up_to(IN_FILE_MAX));
+        let begun = libnfs.begun()?;
+        kills += 1;
+        fs::write(libnfs.folder.join("kills"), ".".repeat(kills))?;
+        gateway.process.kill()?;
+        in_writes += usize::from(begun > libnfs.ended()?);
         site.restart_gateway(gateway)?;
     }
+    libnfs.wait_for_one_more()?;
+    println!("{in_writes} of {kills} kills came while a file was being written");
     Ok(())
+}
+
+/// libnfs' tools at work in the site.
+struct LibnfsWriter {
+    folder: PathBuf,
+    process: Process,
+}
+
+impl LibnfsWriter {
+    fn start(site: &Site, folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("writer.sh"), LIBNFS_WRITER)?;
+        fs::write(folder.join("kills"), "")?;
+        let mut command = site.lab.command(Place::Site, "bash");
+        command.arg(folder.join("writer.sh"));
+        command.arg("nfs://127.0.0.1/crash/NAME?nfsport=2049&mountport=2049&version=3");
+        command.arg(folder);
+        Ok(Self {
+            process: Process::start(&mut command, &folder.join("log"))?,
+            folder: folder.to_path_buf(),
+        })
+    }
+
+    /// How many files it has begun to write.
+    fn begun(&self) -> Result<u64> {
+        self.length("begun")
+    }
+
+    /// Of how many the writing has ended, with or without success.
+    fn ended(&self) -> Result<u64> {
+        self.length("ended")
+    }
+
+    fn length(&self, name: &str) -> Result<u64> {
+        let path = self.folder.join(name);
+        Ok(if path.try_exists()? {
+            fs::metadata(path)?.len()
+        } else {
+            0
+        })
+    }
+
+    /// Waits in short steps: it is about a moment.
+    fn wait_for_a_beginning(&self) -> Result<()> {
+        let (before, clock) = (self.begun()?, Clock::system());
+        let end = clock.now() + MINUTE;
+        while self.begun()? == before {
+            ensure!(clock.now() < end, "no file is begun");
+            pause(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn wait_for_one_more(&self) -> Result<()> {
+        let before = self.length("committed")?;
+        eventually("a file is committed", MINUTE, || {
+            Ok((self.length("committed")? > before).then_some(()))
+        })
+        .with_context(|| self.process.printed())
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        fs::write(self.folder.join("stop"), "")?;
+        eventually("the writer ends", MINUTE, || {
+            Ok((!self.process.is_running()?).then_some(()))
+        })
+    }
 }
 
 /// A store that fails when it is told to, in front of the cloud's own.
