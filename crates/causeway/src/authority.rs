@@ -8,6 +8,7 @@ mod inspect;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -55,11 +56,11 @@ pub(crate) enum AuthorityError {
 }
 
 /// The authority.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authority {
     dir: PathBuf,
     certificate_pem: String,
-    key: KeyPair,
+    key: Arc<KeyPair>,
 }
 
 /// A certificate chain and its key, ready to serve TLS with.
@@ -94,7 +95,7 @@ impl Authority {
         Ok(Self {
             dir: dir.to_owned(),
             certificate_pem,
-            key,
+            key: Arc::new(key),
         })
     }
 
@@ -166,7 +167,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let issuer = Issuer::from_ca_cert_pem(&self.certificate_pem, &self.key).map_err(failed)?;
+        let issuer = Issuer::from_ca_cert_pem(&self.certificate_pem, &*self.key).map_err(failed)?;
         let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
         Ok((certificate.pem(), key))
     }

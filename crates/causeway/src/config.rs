@@ -8,6 +8,7 @@
 mod broker;
 mod console;
 mod gateway;
+mod listener;
 mod up;
 
 use std::{
@@ -23,6 +24,7 @@ use thiserror::Error;
 pub(crate) use broker::{BrokerSettings, INSTANCE, RawBroker, group_of_region, processors};
 pub(crate) use console::{ConsoleSettings, ConsoleTls, RawConsole};
 pub(crate) use gateway::{GatewaySettings, RawGateway};
+pub(crate) use listener::{ListenerSettings, TlsFiles};
 pub(crate) use up::{RawUp, UpSettings};
 
 /// Why a configuration is refused. Ends the program with the exit code of wrong usage.

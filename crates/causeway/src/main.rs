@@ -15,6 +15,7 @@ mod data_dir;
 mod environment;
 mod error;
 mod logging;
+mod open_files;
 mod ports;
 mod private_file;
 mod random;

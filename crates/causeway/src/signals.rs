@@ -1,4 +1,4 @@
-//! Asking a role to stop: SIGINT (Ctrl-C) and SIGTERM.
+//! Asking a role to stop: SIGINT (Ctrl-C) and SIGTERM; or to read files again: SIGHUP.
 
 use std::io;
 
@@ -48,5 +48,21 @@ async fn listen(mut interrupt: Signal, mut terminate: Signal, tell: watch::Sende
             tracing::warn!("asked to stop twice: ending without waiting for the rest");
             std::process::exit(EXIT_FORCED);
         }
+    }
+}
+
+/// Waits for requests to read files again.
+#[derive(Debug)]
+pub(crate) struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// Begins to listen; from here on the signal no longer kills the process.
+    pub(crate) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Whether there was another one; if not, there will be none any more.
+    pub(crate) async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
     }
 }

@@ -5,6 +5,9 @@ mod program {
     mod bad_input;
     mod ctl;
     mod kills;
+    mod listeners;
+    mod message_queue;
+    mod peer;
     mod proxy;
     mod refusals;
     mod separate;

@@ -598,6 +598,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/message-queue/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take no more clients and send all away that are there, before the broker is stopped. */
+        post: operations["drain_message_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/message-queue/groups": {
         parameters: {
             query?: never;
@@ -633,6 +650,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/message-queue/listeners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where clients connect. */
+        get: operations["list_mq_listeners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/message-queue/listeners/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read the certificates of all listeners again. Connections that are there stay. */
+        post: operations["reload_mq_certificates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/message-queue/messages": {
         parameters: {
             query?: never;
@@ -644,6 +695,26 @@ export interface paths {
         put?: never;
         /** Send a message to a topic or to one client. To a client that is not connected: 409 OFFLINE. */
         post: operations["send_mq_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/message-queue/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics of the message queue in the text format of Prometheus: by listener, parent topic and
+         *     group, with latencies.
+         */
+        get: operations["show_mq_metrics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -750,6 +821,23 @@ export interface paths {
         get?: never;
         /** Set the message queue. */
         put: operations["set_message_queue"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/message-queue/slow-clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Clients that do not take their messages as fast as they come, the worst first: 100 at most. */
+        get: operations["list_slow_mq_clients"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1326,6 +1414,26 @@ export interface components {
              */
             expires_at?: number | null;
             rights?: components["schemas"]["TopicRights"] | null;
+        };
+        /** @description How a broker sends its clients away. */
+        DrainOrder: {
+            /**
+             * @description Clients of MQTT 5 are told that they must not come back: server moved, instead of use
+             *     another server.
+             * @default false
+             */
+            for_good: boolean;
+            /**
+             * @description Other brokers, as `host:port` with spaces between; clients of MQTT 5 are told.
+             * @default null
+             */
+            server_reference: string | null;
+            /**
+             * Format: int32
+             * @description All are gone after so many seconds; few clients are gone earlier.
+             * @default 0
+             */
+            window_s: number;
         };
         /** @description Body of every answer that is an error. */
         ErrorBody: {
@@ -1952,6 +2060,35 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        List_ListenerStatus: {
+            /** @description What is on it. */
+            items: {
+                /** @description Where it is, `ip:port`. */
+                address: string;
+                /**
+                 * Format: int64
+                 * @description Until when the first of its certificates is good.
+                 */
+                certificate_expires_at?: number | null;
+                /**
+                 * Format: int64
+                 * @description Connections that are open.
+                 */
+                connections: number;
+                /**
+                 * Format: int64
+                 * @description Most of them.
+                 */
+                connections_max: number;
+                /** @description Its name. */
+                name: string;
+                /** @description `tcp`, `tls`, `ws` or `wss`. */
+                protocol: string;
+            }[];
+            /** @description Where the next page begins (`cursor=`); nothing on the last. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         List_ParentTopicRules: {
             /** @description What is on it. */
             items: {
@@ -1985,6 +2122,38 @@ export interface components {
                  * @description When that came.
                  */
                 status_at?: number | null;
+            }[];
+            /** @description Where the next page begins (`cursor=`); nothing on the last. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        List_SlowClient: {
+            /** @description What is on it. */
+            items: {
+                /** @description Its connection. */
+                channel_id: string;
+                /** @description Which. */
+                client_id: string;
+                /**
+                 * Format: int64
+                 * @description Messages that it missed since it is on the list.
+                 */
+                dropped: number;
+                /**
+                 * Format: int64
+                 * @description Bytes that its connection has not taken.
+                 */
+                unsent_bytes: number;
+                /**
+                 * Format: int64
+                 * @description Messages of quality of service 1 and 2 that wait for it.
+                 */
+                waiting: number;
+                /**
+                 * Format: int64
+                 * @description Bytes of them.
+                 */
+                waiting_bytes: number;
             }[];
             /** @description Where the next page begins (`cursor=`); nothing on the last. */
             next?: string | null;
@@ -2061,6 +2230,30 @@ export interface components {
             }[];
             /** @description Where the next page begins (`cursor=`); nothing on the last. */
             next?: string | null;
+        };
+        /** @description One address where clients connect. */
+        ListenerStatus: {
+            /** @description Where it is, `ip:port`. */
+            address: string;
+            /**
+             * Format: int64
+             * @description Until when the first of its certificates is good.
+             */
+            certificate_expires_at?: number | null;
+            /**
+             * Format: int64
+             * @description Connections that are open.
+             */
+            connections: number;
+            /**
+             * Format: int64
+             * @description Most of them.
+             */
+            connections_max: number;
+            /** @description Its name. */
+            name: string;
+            /** @description `tcp`, `tls`, `ws` or `wss`. */
+            protocol: string;
         };
         /**
          * @description Where a gateway runs; nothing else differs.
@@ -2552,6 +2745,33 @@ export interface components {
              * @description All that are reported.
              */
             total: number;
+        };
+        /** @description A client that does not take its messages as fast as they come. */
+        SlowClient: {
+            /** @description Its connection. */
+            channel_id: string;
+            /** @description Which. */
+            client_id: string;
+            /**
+             * Format: int64
+             * @description Messages that it missed since it is on the list.
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description Bytes that its connection has not taken.
+             */
+            unsent_bytes: number;
+            /**
+             * Format: int64
+             * @description Messages of quality of service 1 and 2 that wait for it.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description Bytes of them.
+             */
+            waiting_bytes: number;
         };
         /**
          * @description Whose rights a client's user gets.
@@ -4170,6 +4390,36 @@ export interface operations {
             };
         };
     };
+    drain_message_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrainOrder"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_mq_groups: {
         parameters: {
             query?: never;
@@ -4256,6 +4506,62 @@ export interface operations {
             };
         };
     };
+    list_mq_listeners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ListenerStatus"];
+                };
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reload_mq_certificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ListenerStatus"];
+                };
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     send_mq_message: {
         parameters: {
             query?: never;
@@ -4275,6 +4581,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MessageSent"];
+                };
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_mq_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description what went wrong, and what to do */
@@ -4514,6 +4848,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_slow_mq_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SlowClient"];
+                };
             };
             /** @description what went wrong, and what to do */
             default: {

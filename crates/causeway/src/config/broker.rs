@@ -4,10 +4,12 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use model::GroupId;
+use mqtt_broker::limits::CONNECTIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::{
     ConfigError,
+    listener::{self, ListenerSettings, RawListener},
     up::{check_host, check_loopback},
 };
 
@@ -41,6 +43,26 @@ pub(crate) struct RawBroker {
     /// Threads for connections [default: one for each processor]
     #[arg(long, value_name = "COUNT", env = "CAUSEWAY_BROKER_THREADS")]
     pub(crate) threads: Option<usize>,
+    /// Further addresses where clients connect. Each is a list of words, for instance
+    /// `protocol=wss,address=0.0.0.0:443,certificate=mq.pem,key=mq.key`; several in the
+    /// environment have `;` between them. docs/operations.md explains all words [default: none]
+    #[arg(
+        long = "listener",
+        value_name = "WORD=VALUE,…",
+        env = "CAUSEWAY_LISTENERS",
+        value_delimiter = ';',
+        value_parser = listener::parse_flag
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) listeners: Vec<RawListener>,
+    /// Connections of all listeners together [default: 1100000, or what the limit of open files
+    /// allows]
+    #[arg(long, value_name = "COUNT", env = "CAUSEWAY_CONNECTIONS_MAX")]
+    pub(crate) connections_max: Option<usize>,
+    /// Where /metrics, /healthz and /readyz are served by HTTP, to whoever can connect
+    /// [default: nowhere]
+    #[arg(long, value_name = "HOST:PORT", env = "CAUSEWAY_METRICS_ADDRESS")]
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// Write addresses to this file, as JSON, once the broker is ready
     #[arg(long, value_name = "FILE", env = "CAUSEWAY_READY_FILE")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -57,6 +79,9 @@ pub(crate) struct BrokerSettings {
     pub(crate) instance: String,
     pub(crate) group: GroupId,
     pub(crate) threads: usize,
+    pub(crate) listeners: Vec<ListenerSettings>,
+    pub(crate) connections_max: usize,
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) ready_file: Option<PathBuf>,
 }
 
@@ -93,6 +118,9 @@ impl TryFrom<RawBroker> for BrokerSettings {
             instance: check_instance(raw.instance)?,
             group: group_of_region(raw.region.as_deref())?,
             threads,
+            listeners: listener::check_all(raw.listeners)?,
+            connections_max: raw.connections_max.unwrap_or(CONNECTIONS_MAX),
+            metrics: raw.metrics_address,
             ready_file: raw.ready_file,
         })
     }

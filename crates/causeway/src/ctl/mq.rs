@@ -3,6 +3,7 @@
 mod authority;
 mod client;
 mod key;
+mod operations;
 mod rules;
 
 use clap::{Args, Subcommand};
@@ -16,6 +17,7 @@ use super::{
 use authority::CaVerb;
 use client::{ClientVerb, SendArgs, TraceVerb};
 use key::{DeviceVerb, KeyVerb, TokenVerb};
+use operations::{DrainArgs, ListenerVerb};
 use rules::{GroupVerb, SetArgs, TopicVerb};
 
 const EXAMPLES: &str = "\
@@ -77,6 +79,13 @@ enum MqNoun {
     /// Certificate authorities whose devices may come with certificates
     #[command(subcommand)]
     Ca(CaVerb),
+    /// Where clients connect, and certificates of that
+    #[command(subcommand)]
+    Listener(ListenerVerb),
+    /// Clients that do not take their messages as fast as they come
+    Slow,
+    /// Send all clients away before the broker is stopped
+    Drain(DrainArgs),
 }
 
 pub(super) async fn run(context: &Context<'_>, args: MqArgs) -> Result<(), CtlError> {
@@ -92,6 +101,9 @@ pub(super) async fn run(context: &Context<'_>, args: MqArgs) -> Result<(), CtlEr
         MqNoun::Send(args) => client::send(context, &args).await,
         MqNoun::Trace(verb) => client::trace(context, &verb).await,
         MqNoun::Ca(verb) => authority::run(context, verb).await,
+        MqNoun::Listener(verb) => operations::listener(context, verb).await,
+        MqNoun::Slow => operations::slow(context).await,
+        MqNoun::Drain(args) => operations::drain(context, args).await,
     }
 }
 

@@ -245,6 +245,13 @@ const VERBS: &[Verb] = &[
         "list_device_certificates",
         "causeway ctl mq ca devices 4f2a",
     ),
+    ("list_mq_listeners", "causeway ctl mq listener list"),
+    ("reload_mq_certificates", "causeway ctl mq listener reload"),
+    ("list_slow_mq_clients", "causeway ctl mq slow"),
+    (
+        "drain_message_queue",
+        "causeway ctl mq drain --window-s 60 --server mq2.example.com:8883",
+    ),
 ];
 
 /// The command line, each verb with its examples at the end of its help.
@@ -288,6 +295,7 @@ mod tests {
             "asked by whatever watches the process, which speaks HTTP",
         ),
         ("metrics", "read by Prometheus"),
+        ("show_mq_metrics", "read by Prometheus"),
         ("openapi", "`causeway openapi` prints it without a console"),
     ];
 

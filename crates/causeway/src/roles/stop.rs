@@ -1,6 +1,6 @@
 //! Stopping a part in order, but not for ever.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use clock::Clock;
 use database::Database;
@@ -19,7 +19,8 @@ pub(super) async fn stop(clock: &Clock, part: &'static str, stopping: impl Futur
 }
 
 /// The broker waits for its threads, so it is stopped from one of its own.
-pub(super) async fn stop_broker(clock: &Clock, broker: Broker) {
+pub(super) async fn stop_broker(clock: &Clock, broker: impl Into<Arc<Broker>>) {
+    let broker = broker.into();
     let stopping = tokio::task::spawn_blocking(move || broker.shutdown());
     stop(clock, "broker", stopping).await;
 }

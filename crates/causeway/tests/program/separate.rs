@@ -29,16 +29,10 @@ fn role(dir: &TempDir, name: &str, words: &[&str]) -> Role {
     Role { process, ready }
 }
 
-fn broker(dir: &TempDir, host: &str, tls: &str, link: &str) -> Role {
-    let words = [
-        "broker",
-        "--host",
-        host,
-        "--tls-address",
-        tls,
-        "--link-address",
-        link,
-    ];
+fn broker(dir: &TempDir, host: &str, (tls, link): (&str, &str), more: &[&str]) -> Role {
+    let mut words = vec!["broker", "--host", host, "--tls-address", tls];
+    words.extend(["--link-address", link]);
+    words.extend(more);
     role(dir, "broker", &words)
 }
 
@@ -61,10 +55,19 @@ impl Cloud {
         Self::start_as("127.0.0.1")
     }
 
+    /// With these settings of the broker, too.
+    pub(super) fn start_with(more: &[&str]) -> Self {
+        Self::start_of("127.0.0.1", more)
+    }
+
     /// With a broker that gateways know by the name `host`.
     pub(super) fn start_as(host: &str) -> Self {
+        Self::start_of(host, &[])
+    }
+
+    fn start_of(host: &str, more: &[&str]) -> Self {
         let dir = testkit::scratch_folder().unwrap();
-        let broker = broker(&dir, host, ANY, ANY);
+        let broker = broker(&dir, host, (ANY, ANY), more);
         let console = console(&dir, text(&broker.ready, "/link_file"), ANY);
         let password = dir.path().join("password");
         fs::write(&password, text(&console.ready, "/password")).unwrap();
@@ -91,7 +94,7 @@ impl Cloud {
     pub(super) fn start_broker(&mut self) {
         let address = |name: &str| text(&self.broker.ready, name).to_owned();
         let (tls, link) = (address("/tls_address"), address("/link_address"));
-        self.broker = broker(&self.dir, &self.host, &tls, &link);
+        self.broker = broker(&self.dir, &self.host, (&tls, &link), &[]);
     }
 
     /// Ends the console as `kill -9` does and starts it on the same port.

@@ -9,6 +9,7 @@ mod groups;
 mod instance;
 mod keys;
 mod messages;
+mod operations;
 mod topics;
 mod traces;
 
@@ -52,6 +53,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(clients::blocked))
         .routes(routes!(clients::block, clients::unblock))
         .routes(routes!(messages::send))
+        .routes(routes!(operations::listeners))
+        .routes(routes!(operations::reload))
+        .routes(routes!(operations::slow))
+        .routes(routes!(operations::drain))
+        .routes(routes!(operations::metrics))
         .routes(routes!(traces::devices))
         .routes(routes!(traces::messages))
         .routes(routes!(certificates::code))

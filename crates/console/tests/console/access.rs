@@ -65,6 +65,7 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/message-queue/authorities" => {
             json!({"name": "n", "certificate_pem": "", "verification_pem": ""})
         }
+        "/api/v1/message-queue/drain" => json!({"window_s": 1}),
         path if path.contains("/tokens/") => json!({"token": "x"}),
         path if path.ends_with("/precedence") => json!({"class": "command", "weight": 8}),
         path if path.contains("/grants/") => json!({"access": "publish"}),
