@@ -82,7 +82,7 @@ fn tls_clients_that_trust_the_authority_accept_its_servers() {
         .unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().unwrap()).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
         .build()
         .unwrap();
