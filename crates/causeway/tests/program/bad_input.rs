@@ -135,14 +135,8 @@ fn a_share_that_cannot_work_is_refused_by_what_is_wrong_with_it() {
     let away = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let create = |more: &[&str]| {
-        let mut words = vec![
-            "share",
-            "create",
-            "demo",
-            "second",
-            "--allow",
-            "127.0.0.0/8",
-        ];
+        let mut words = vec!["share", "create", "demo", "second"];
+        words.extend(["--allow", "127.0.0.0/8"]);
         for (flag, value) in [
             ("--endpoint", &*endpoint),
             ("--bucket", &bucket),
