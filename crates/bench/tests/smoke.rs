@@ -32,7 +32,7 @@ fn every_part_of_a_run_delivers_all_messages() {
     ]);
     let verdicts = figures["verdicts"].as_array().unwrap();
     let figures = figures["figures"].as_array().unwrap();
-    assert_eq!(figures.len(), 22, "eleven parts of two subjects");
+    assert_eq!(figures.len(), 24, "twelve parts of two subjects");
     assert!(
         verdicts.iter().any(|v| v["phase"] == "pairs1"),
         "{verdicts:?}"
@@ -61,7 +61,7 @@ fn clients_come_with_tls_too() {
         "--part-ms=100",
     ]);
     let figures = figures["figures"].as_array().unwrap();
-    assert_eq!(figures.len(), 22, "eleven parts of two subjects");
+    assert_eq!(figures.len(), 24, "twelve parts of two subjects");
     for entry in figures {
         assert_eq!(entry["lost"], 0, "{entry}");
         assert!(entry["count"].as_u64().unwrap() > 0, "{entry}");

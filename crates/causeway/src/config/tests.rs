@@ -125,7 +125,7 @@ fn the_example_files_are_accepted() {
             .lines()
             .map(|line| {
                 line.strip_prefix("# ")
-                    .filter(|rest| is_key(rest))
+                    .filter(|rest| is_key(rest) || rest.starts_with("[["))
                     .unwrap_or(line)
             })
             .collect();
