@@ -112,7 +112,7 @@ export async function deleteGateway({ page, id, picture }, gatewayId) {
   await id('delete-confirmation').fill('Branch office, Graz');
   await id('delete-submit').click();
   await page.waitForURL(/\/gateways$/);
-  await id('notice-done').filter({ hasText: 'Gateway' }).waitFor();
+  await id('notice-done').filter({ hasText: 'Graz was deleted' }).waitFor();
   await id('gateways-row').and(page.locator(`[data-id=${gatewayId}]`)).waitFor({ state: 'detached' });
   await picture('gateway-deleted');
 }
