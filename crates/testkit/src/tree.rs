@@ -1,10 +1,11 @@
-//! Trees of files: picked from this machine, made, and compared.
+//! Trees of files: read, as seen by somebody else, and compared.
+
+mod pick;
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -18,11 +19,15 @@ pub struct TreeEntry {
     pub kind: char,
     /// Permission bits.
     pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
     /// Length of a file.
     pub size: u64,
-    /// Seconds since the epoch of the last change; 0 for directories, whose times change with
-    /// every copy.
-    pub mtime: i64,
+    /// Nanoseconds since the epoch of the last change; 0 for directories, whose times change
+    /// with every copy.
+    pub mtime_ns: i64,
     /// SHA-256 of a file's bytes, or the target of a link.
     pub content: String,
 }
@@ -31,45 +36,13 @@ pub struct TreeEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree(pub BTreeMap<String, TreeEntry>);
 
-/// Folders of a Debian machine with many small files of all kinds.
-const SOURCES: [&str; 6] = [
-    "/usr/share/doc",
-    "/usr/include",
-    "/usr/lib/python3",
-    "/usr/lib/python3.11",
-    "/usr/share/perl",
-    "/usr/share/icons",
-];
-
 impl Tree {
-    /// Copies files of this machine to `to` until there are at least `files`, and adds
-    /// `big` files of `big_bytes` each.
-    ///
-    /// # Errors
-    /// A file cannot be copied, or there are not enough.
-    pub fn pick(to: &Path, files: usize, big: usize, big_bytes: u64) -> Result<Self> {
-        fs::create_dir_all(to)?;
-        let mut left = files;
-        for source in SOURCES.iter().map(Path::new).filter(|s| s.is_dir()) {
-            let name = source
-                .strip_prefix("/")?
-                .to_string_lossy()
-                .replace('/', "-");
-            left = copy_some(source, &to.join(name), left)?;
-        }
-        ensure!(
-            left == 0,
-            "this machine has {left} files too few for the test"
-        );
-        for number in 0..big {
-            write_noise(
-                &to.join(format!("big-{number}.bin")),
-                big_bytes,
-                number as u64 + 1,
-            )?;
-        }
-        Self::read(to)
-    }
+    /// What a shell runs in a folder so that [`Tree::listed`] understands it: `$LIST` and `$SUMS`
+    /// name the files it writes.
+    pub const LISTING: &str = r"
+find . -mindepth 1 -printf '%y %m %U %G %T@ %s %l\0%P\0' > $LIST
+find . -type f -printf '%P\0' | xargs -0 sha256sum -z > $SUMS
+";
 
     /// Reads a tree.
     ///
@@ -81,10 +54,41 @@ impl Tree {
         Ok(tree)
     }
 
+    /// A tree that another machine has listed by [`Tree::LISTING`].
+    ///
+    /// # Errors
+    /// The files do not hold such a list.
+    pub fn listed(list: &Path, sums: &Path) -> Result<Self> {
+        let (list, sums) = (fs::read_to_string(list)?, fs::read_to_string(sums)?);
+        let sums = sums
+            .split_terminator('\0')
+            .map(|line| line.split_once("  "));
+        let sums: Option<BTreeMap<&str, &str>> = sums.map(|sum| sum.map(|(s, p)| (p, s))).collect();
+        let sums = sums.context("lines of sha256sum")?;
+        let mut tree = Self::default();
+        let mut words = list.split_terminator('\0');
+        while let (Some(about), Some(path)) = (words.next(), words.next()) {
+            let entry = listed_entry(about, sums.get(path).copied());
+            tree.0.insert(
+                path.to_owned(),
+                entry.with_context(|| format!("{about} {path}"))?,
+            );
+        }
+        Ok(tree)
+    }
+
     /// Number of regular files.
     #[must_use]
     pub fn file_count(&self) -> usize {
         self.0.values().filter(|entry| entry.kind == 'f').count()
+    }
+
+    /// Whether nothing of the tree lies below the directory `path`.
+    #[must_use]
+    pub fn is_empty_dir(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let next = self.0.range(below.clone()..).next();
+        next.is_none_or(|(path, _)| !path.starts_with(&below))
     }
 
     /// The first differences to `other`, for an error message.
@@ -95,6 +99,7 @@ impl Tree {
             .filter(|path| self.0.get(*path) != other.0.get(*path))
             .map(|path| format!("{path}: {:?} / {:?}", self.0.get(path), other.0.get(path)))
             .collect();
+        differ.sort();
         differ.dedup();
         differ.truncate(10);
         differ
@@ -103,28 +108,10 @@ impl Tree {
     fn read_below(&mut self, root: &Path, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
-            let metadata = fs::symlink_metadata(&path)?;
-            let (kind, content) = if metadata.is_dir() {
-                ('d', String::new())
-            } else if metadata.is_symlink() {
-                ('l', fs::read_link(&path)?.to_string_lossy().into_owned())
-            } else {
-                ('f', sha256(&path)?)
-            };
-            let size = if kind == 'f' { metadata.len() } else { 0 };
-            let mtime = if kind == 'd' { 0 } else { metadata.mtime() };
-            let mode = metadata.permissions().mode() & 0o7777;
-            let entry = TreeEntry {
-                kind,
-                mode,
-                size,
-                mtime,
-                content,
-            };
-            self.0.insert(
-                path.strip_prefix(root)?.to_string_lossy().into_owned(),
-                entry,
-            );
+            let entry = read_entry(&path)?;
+            let (kind, relative) = (entry.kind, path.strip_prefix(root)?);
+            self.0
+                .insert(relative.to_string_lossy().into_owned(), entry);
             if kind == 'd' {
                 self.read_below(root, &path)?;
             }
@@ -133,39 +120,58 @@ impl Tree {
     }
 }
 
-/// Copies up to `left` regular files below `from`; gives how many are still wanted.
-fn copy_some(from: &Path, to: &Path, mut left: usize) -> Result<usize> {
-    let mut folders: Vec<(PathBuf, PathBuf)> = vec![(from.into(), to.into())];
-    while let Some((from, to)) = folders.pop().filter(|_| left > 0) {
-        fs::create_dir_all(&to)?;
-        let mut entries: Vec<_> = fs::read_dir(&from)?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let (source, target) = (entry.path(), to.join(entry.file_name()));
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push((source, target));
-            } else if kind.is_file() && left > 0 {
-                fs::copy(&source, &target)?;
-                left -= 1;
-            }
-        }
-    }
-    Ok(left)
+fn read_entry(path: &PathBuf) -> Result<TreeEntry> {
+    let metadata = fs::symlink_metadata(path)?;
+    let (kind, content) = if metadata.is_dir() {
+        ('d', String::new())
+    } else if metadata.is_symlink() {
+        ('l', fs::read_link(path)?.to_string_lossy().into_owned())
+    } else {
+        ('f', sha256(path)?)
+    };
+    Ok(TreeEntry {
+        kind,
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        size: if kind == 'f' { metadata.len() } else { 0 },
+        mtime_ns: if kind == 'd' {
+            0
+        } else {
+            metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec()
+        },
+        content,
+    })
 }
 
-/// Bytes that do not compress and differ with the seed (xorshift).
-fn write_noise(path: &Path, bytes: u64, seed: u64) -> Result<()> {
-    let mut file = std::io::BufWriter::new(fs::File::create(path)?);
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..bytes.div_ceil(8) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        file.write_all(&state.to_le_bytes())?;
-    }
-    file.into_inner()?.set_len(bytes)?;
-    Ok(())
+/// From the words that `find` prints.
+fn listed_entry(about: &str, sum: Option<&str>) -> Result<TreeEntry> {
+    let words: Vec<&str> = about.splitn(7, ' ').collect();
+    let [kind, mode, uid, gid, mtime, size, target] = words[..] else {
+        anyhow::bail!("seven words are expected");
+    };
+    let kind = kind.chars().next().context("a kind")?;
+    let (seconds, fraction) = mtime.split_once('.').context("a fraction")?;
+    let nanos: i64 = fraction.get(..9).context("nine digits")?.parse()?;
+    let content = match kind {
+        'f' => sum.context("the sum of a file")?,
+        'l' => target,
+        _ => "",
+    };
+    ensure!("fdl".contains(kind), "an unexpected kind of file");
+    Ok(TreeEntry {
+        kind,
+        mode: u32::from_str_radix(mode, 8)?,
+        uid: uid.parse()?,
+        gid: gid.parse()?,
+        size: if kind == 'f' { size.parse()? } else { 0 },
+        mtime_ns: if kind == 'd' {
+            0
+        } else {
+            seconds.parse::<i64>()? * 1_000_000_000 + nanos
+        },
+        content: content.to_owned(),
+    })
 }
 
 fn sha256(path: &Path) -> Result<String> {
@@ -173,3 +179,6 @@ fn sha256(path: &Path) -> Result<String> {
     std::io::copy(&mut fs::File::open(path)?, &mut digest)?;
     Ok(hex::encode(digest.finalize()))
 }
+
+#[cfg(test)]
+mod tests;
