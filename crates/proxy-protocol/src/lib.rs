@@ -2,7 +2,7 @@
 //! connection itself.
 //!
 //! Not here: which peers may say so; whoever is believed can claim any address.
-//! Start at [`decode`]. Tested here, and by `fuzz/fuzz_targets/proxy_protocol_decode.rs`.
+//! Start at [`decode`].
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

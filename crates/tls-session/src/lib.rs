@@ -9,7 +9,7 @@
 //! Invariant: no nonce is used twice: a counter is part of each, and counters only grow.
 //! Invariant: what is kept between two calls has no buffer.
 //! Start at [`Handshake::advance`]. Tested against rustls as the client, in both versions and
-//! with every suite; `fuzz/fuzz_targets/tls_records.rs` feeds it any bytes.
+//! with every suite.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

@@ -5,7 +5,7 @@
 //! Invariant: nothing of a frame is kept but its header and the payload of a control frame, so
 //! no peer can make a decoder hold memory.
 //! Start at [`Decoder::decode`] and [`upgrade::parse_request`]. Tested by properties (any cut of
-//! any frames gives the same bytes), and `fuzz/fuzz_targets/web_socket_decode.rs`.
+//! any frames gives the same bytes).
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
