@@ -72,10 +72,12 @@ impl Scope<'_> {
             .await
     }
 
-    /// Objects have no devices and no pipes.
+    /// Objects have no devices and no pipes. As mknod(2) words it: "does not support the type of
+    /// node requested" is `EPERM`. RFC 1813's `NFS3ERR_NOTSUPP` would reach users of Linux as
+    /// "Unknown error 524".
     pub(super) async fn make_node(self, node: NewNode) -> Outcome<Made<Wcc>, Wcc> {
         let status = match node {
-            NewNode::Device | NewNode::Pipe => Status::NotSupp,
+            NewNode::Device | NewNode::Pipe => Status::Perm,
             NewNode::Other => Status::BadType,
         };
         Err(self.unchanged(status).await)
@@ -140,13 +142,14 @@ impl Scope<'_> {
         attach(outcome, (from_wcc, to_wcc))
     }
 
-    /// Files have one name: an object has one key.
+    /// Files have one name: an object has one key. `EPERM` as of link(2), for the reason of
+    /// [`Self::make_node`].
     pub(super) async fn link(
         self,
         dir: Result<Self, Status>,
     ) -> Outcome<Infallible, (PostOp, Wcc)> {
         let (status, dir) = match dir {
-            Ok(dir) => (Status::NotSupp, dir.post_op().await),
+            Ok(dir) => (Status::Perm, dir.post_op().await),
             Err(status) => (status, None),
         };
         let wcc = Wcc {
