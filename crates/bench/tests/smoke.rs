@@ -81,11 +81,14 @@ fn system_calls_are_counted() {
         "--parts=ping",
     ]);
     let ping = &figures["figures"][1];
-    let sent = ping["system_calls"]["sendto"].as_f64().unwrap();
+    let of = |call: &str| ping["system_calls"][call].as_f64().unwrap();
+    // One PINGREQ to a read, or on a busy machine more, and each read answered by one send.
+    let (received, sent) = (of("recvfrom"), of("sendto"));
     assert!(
-        (0.9..1.1).contains(&sent),
-        "a send for each PINGREQ: {ping}"
+        (f64::MIN_POSITIVE..1.1).contains(&received),
+        "a read each: {ping}"
     );
+    assert!((received - sent).abs() < 0.05, "a send to a read: {ping}");
 }
 
 #[test]
