@@ -5,6 +5,7 @@
 )]
 
 mod packages;
+mod programs;
 mod shell;
 mod test;
 mod tidy;

@@ -31,10 +31,16 @@ const TOOLS: &[(&str, &str)] = &[("pjdfstest", "0.2.2"), ("fsx", "0.3.2")];
 /// Installs what is missing.
 pub(crate) fn install() -> Result<()> {
     install_packages()?;
+    unpack_guest()?;
     install_tools()
 }
 
-/// Unoptimized: they wait for the file system they test.
+/// The kernel that tests boot, of Debian's packages.
+fn unpack_guest() -> Result<()> {
+    shell::run("crates/testkit/guest/build.sh", &["target/testbed/guest"])
+}
+
+/// As soon as can be built: they wait for the file system they test.
 fn install_tools() -> Result<()> {
     let folder = shell::root().join("target/tools");
     let bin = folder.join("bin");
@@ -49,9 +55,8 @@ fn install_tools() -> Result<()> {
     }
     let (folder, build) = (folder.display().to_string(), folder.join("build"));
     let build = build.display().to_string();
-    let mut args = vec![
-        "install", "--quiet", "--debug", "--locked", "--root", &folder,
-    ];
+    let mut args = vec!["install", "--quiet", "--debug", "--locked"];
+    args.extend(["--config", "profile.dev.debug=false", "--root", &folder]);
     args.extend(["--target-dir", &build]);
     args.extend(missing.iter().map(String::as_str));
     shell::run("cargo", &args)?;
@@ -98,6 +103,8 @@ fn install_packages() -> Result<()> {
 }
 
 fn is_installed(package: &str) -> bool {
-    let status = shell::output("dpkg-query", &["-W", "-f=${Status}", package]);
-    status.is_ok_and(|s| s == "install ok installed")
+    let status = Command::new("dpkg-query")
+        .args(["-W", "-f=${Status}", package])
+        .output();
+    status.is_ok_and(|s| s.stdout == b"install ok installed")
 }

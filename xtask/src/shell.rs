@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,15 +26,8 @@ pub(crate) fn run_in(dir: &str, program: &str, args: &[&str]) -> Result<()> {
         args.join(" "),
         if dir == "." { "" } else { "   (in a folder)" }
     );
-    let mut command = Command::new(program);
-    command.args(args).current_dir(root().join(dir));
-    for (name, _) in std::env::vars_os() {
-        let is_ours = |prefix: &str| name.to_string_lossy().starts_with(prefix);
-        if OF_OUR_OWN_BUILD.iter().any(|prefix| is_ours(prefix)) {
-            command.env_remove(&name);
-        }
-    }
-    let status = command
+    let status = command(program, args)
+        .current_dir(root().join(dir))
         .status()
         .with_context(|| format!("starting {program}"))?;
     ensure!(
@@ -50,11 +43,11 @@ pub(crate) fn run(program: &str, args: &[&str]) -> Result<()> {
     run_in(".", program, args)
 }
 
-/// What a program prints.
+/// What a program prints; what it says on standard error is shown.
 pub(crate) fn output(program: &str, args: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(args)
+    let output = command(program, args)
         .current_dir(root())
+        .stderr(Stdio::inherit())
         .output();
     let output = output.with_context(|| format!("starting {program}"))?;
     ensure!(
@@ -64,6 +57,18 @@ pub(crate) fn output(program: &str, args: &[&str]) -> Result<String> {
         output.status
     );
     Ok(String::from_utf8(output.stdout)?)
+}
+
+fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    for (name, _) in std::env::vars_os() {
+        let is_ours = |prefix: &str| name.to_string_lossy().starts_with(prefix);
+        if OF_OUR_OWN_BUILD.iter().any(|prefix| is_ours(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Files that git knows or would take, with one of the endings.

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
-use std::time::Instant;
+use std::{panic::resume_unwind, thread, time::Instant};
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::{packages, shell, tidy};
+use crate::{packages, programs, shell, tidy};
 
 /// What to test.
 #[derive(Args)]
@@ -17,11 +17,13 @@ pub(crate) struct TestArgs {
 
 type Step = (&'static str, fn() -> Result<()>);
 
+/// Mostly waits for the network, so it goes on beside all that comes before the tests.
+const PACKAGES: Step = ("packages", packages::install);
+
 /// Cheap steps first, so that a slip is told soon. The pages come before the Rust build,
 /// which embeds them. Tests run the optimized build: it is what users run, and one build
 /// serves all tests.
 const STEPS: &[Step] = &[
-    ("packages", packages::install),
     ("format", || {
         shell::run("cargo", &["fmt", "--all", "--check"])
     }),
@@ -37,30 +39,34 @@ const STEPS: &[Step] = &[
     ("web-build", || {
         shell::run_in("web", "npm", &["run", "build"])
     }),
-    ("build", || cargo_test(&["--workspace", "--no-run"])),
+    ("build", programs::build),
     ("clippy", clippy),
-    // All of the workspace in one go, as it was built: another selection of packages would be
-    // another build. Cargo runs one test program after the other, so the end-to-end tests, one
-    // to a program, have the machine for themselves. One run tells all that fails.
-    ("test", || cargo_test(&["--workspace", "--no-fail-fast"])),
 ];
+
+const TEST: Step = ("test", programs::run);
 
 /// Runs the steps in order, and ends at the first that fails.
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
-    let wanted = |name: &str| {
-        args.only
-            .as_ref()
-            .is_none_or(|only| name.contains(only.as_str()))
-    };
-    for (name, step) in STEPS.iter().filter(|(name, _)| wanted(name)) {
-        let began = now();
-        println!("=== {name}");
-        step()?;
-        println!(
-            "=== {name}: passed in {} s",
-            now().duration_since(began).as_secs()
-        );
+    let only = args.only.as_deref().unwrap_or_default();
+    thread::scope(|scope| {
+        let packages = scope.spawn(|| run_step(&PACKAGES, only));
+        STEPS.iter().try_for_each(|step| run_step(step, only))?;
+        packages
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic))?;
+        run_step(&TEST, only)
+    })
+}
+
+fn run_step((name, step): &Step, only: &str) -> Result<()> {
+    if !name.contains(only) {
+        return Ok(());
     }
+    let began = now();
+    println!("=== {name}");
+    step()?;
+    let took = now().duration_since(began).as_secs();
+    println!("=== {name}: passed in {took} s");
     Ok(())
 }
 
@@ -83,11 +89,4 @@ fn clippy() -> Result<()> {
         "--quiet",
     ];
     shell::run("cargo", &[&args[..], &["--", "-D", "warnings"]].concat())
-}
-
-fn cargo_test(args: &[&str]) -> Result<()> {
-    shell::run(
-        "cargo",
-        &[&["test", "--release", "--locked", "--quiet"], args].concat(),
-    )
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: rules of the house that no linter knows.
 
+mod doc_tests;
 mod duplicates;
 mod layers;
 mod length;
@@ -19,6 +20,7 @@ const RULES: &[Rule] = &[
     ),
     ("a file is one noun and stays short", length::check),
     ("a module says what it is", module_docs::check),
+    ("code in comments is text", doc_tests::check),
     (
         "licences and sources are those of deny.toml",
         licences::check,
