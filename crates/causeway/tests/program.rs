@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 mod program {
+    mod authority;
     mod bad_input;
     mod ctl;
+    mod interoperability;
     mod kills;
     mod listeners;
     mod message_queue;

@@ -4,21 +4,24 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 
-use crate::run_ok;
+use crate::{install, run_ok};
 
-/// A Python that has `package`, installed at first use.
+/// A Python that has this version of `package`, installed at first use.
 ///
 /// # Errors
 /// It cannot be installed.
-pub fn python_with(package: &str) -> Result<PathBuf> {
+pub fn python_with(package: &str, version: &str) -> Result<PathBuf> {
+    let _alone = install::alone()?;
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/testbed/python");
     let python = folder.join("bin/python");
     if !python.try_exists()? {
         run_ok(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     }
-    let import = package.split('-').next().unwrap_or(package);
-    if run_ok(Command::new(&python).args(["-c", &format!("import {import}")])).is_err() {
-        run_ok(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]))?;
+    let ask = format!("from importlib.metadata import version; print(version('{package}'))");
+    let installed = run_ok(Command::new(&python).args(["-c", &ask]));
+    if installed.ok().as_deref().map(str::trim) != Some(version) {
+        let package = format!("{package}=={version}");
+        run_ok(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
     }
     Ok(python)
 }

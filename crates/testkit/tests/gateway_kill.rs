@@ -223,7 +223,9 @@ fn failing_store(site: &Site) -> Result<Process> {
 fn compare_with_bucket(site: &Site, job: &Path) -> Result<()> {
     let program = site.scratch.path().join("compare.py");
     fs::write(&program, include_str!("gateway_kill/compare_bucket.py"))?;
-    let mut command = site.lab.command(Place::Cloud, python_with("boto3")?);
+    let mut command = site
+        .lab
+        .command(Place::Cloud, python_with("boto3", "1.44.8")?);
     command
         .arg(program)
         .arg(site.store_file()?)

@@ -113,7 +113,9 @@ fn compare_with_bucket(site: &Site, tree: &Tree) -> Result<String> {
     fs::write(&program, include_str!("private_network/compare_bucket.py"))?;
     let objects = wanted_objects(tree)?;
     fs::write(&wanted, serde_json::to_vec(&objects)?)?;
-    let mut command = site.lab.command(Place::Cloud, python_with("boto3")?);
+    let mut command = site
+        .lab
+        .command(Place::Cloud, python_with("boto3", "1.44.8")?);
     command
         .arg(program)
         .arg(site.store_file()?)

@@ -10,41 +10,16 @@ use std::{
     thread,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::{eventually, python_with, run};
 
 use super::{
+    authority::Authority,
     peer::{Login, Subscriber},
     separate::Cloud,
     support::{LIMIT, causeway, port, stderr, stdout, text},
 };
-
-/// An authority, and certificates of it as files.
-struct Authority(Issuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(dir: &Path, name: &str) -> Self {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        fs::write(dir.join(format!("{name}.pem")), pem).unwrap();
-        Self(Issuer::new(params, key))
-    }
-
-    fn issue(&self, dir: &Path, name: &str, serial: u64) {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.serial_number = Some(serial.into());
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        fs::write(dir.join(format!("{name}.pem")), certificate.pem()).unwrap();
-        fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
-    }
-}
 
 /// The file of a broker with one listener of each kind.
 fn config(dir: &Path) -> String {
@@ -200,7 +175,7 @@ c.loop_forever()
 "#;
 
 fn paho(site: &Site, listener: &str, (path, ca): (&str, &str), login: &Login) -> Subscriber {
-    let mut command = Command::new(python_with("paho-mqtt").unwrap());
+    let mut command = Command::new(python_with("paho-mqtt", "2.2.0").unwrap());
     command.args(["-c", PAHO, &site.port(listener).to_string(), path, ca]);
     command.args([&login.client_id, &login.user, &login.password, "lab/news"]);
     Subscriber::start(command, "subscribed")
