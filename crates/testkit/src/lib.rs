@@ -17,6 +17,7 @@ mod node;
 mod process;
 mod python;
 mod site;
+mod talker;
 mod tree;
 mod wait;
 
@@ -31,5 +32,6 @@ pub use node::node_with;
 pub use process::{Process, run, run_ok};
 pub use python::python_with;
 pub use site::{Site, SiteGateway};
+pub use talker::Talker;
 pub use tree::{Tree, TreeEntry};
 pub use wait::{eventually, pause};

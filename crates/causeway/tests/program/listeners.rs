@@ -12,11 +12,11 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{eventually, python_with, run};
+use testkit::{Talker, eventually, python_with, run};
 
 use super::{
     authority::Authority,
-    peer::{Login, Subscriber},
+    peer::Login,
     separate::Cloud,
     support::{LIMIT, causeway, port, stderr, stdout, text},
 };
@@ -174,11 +174,13 @@ c.connect("localhost", int(port))
 c.loop_forever()
 "#;
 
-fn paho(site: &Site, listener: &str, (path, ca): (&str, &str), login: &Login) -> Subscriber {
+fn paho(site: &Site, listener: &str, (path, ca): (&str, &str), login: &Login) -> Talker {
     let mut command = Command::new(python_with("paho-mqtt", "2.2.0").unwrap());
     command.args(["-c", PAHO, &site.port(listener).to_string(), path, ca]);
     command.args([&login.client_id, &login.user, &login.password, "lab/news"]);
-    Subscriber::start(command, "subscribed")
+    let talker = Talker::start(&command).unwrap();
+    talker.hear("subscribed");
+    talker
 }
 
 /// Passes one connection on to `to`, behind a header of PROXY protocol 2 that names 192.0.2.7.

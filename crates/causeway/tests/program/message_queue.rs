@@ -4,7 +4,7 @@
 use std::fs;
 
 use serde_json::Value;
-use testkit::eventually;
+use testkit::{Talker, eventually};
 
 use super::{
     peer::Login,
@@ -65,7 +65,7 @@ impl Queue {
         said.status.success() && said.stderr.is_empty()
     }
 
-    fn subscribe(&self, login: &Login, filter: &str) -> super::peer::Subscriber {
+    fn subscribe(&self, login: &Login, filter: &str) -> Talker {
         login.subscribe(self.port, filter, &["--cafile", &self.ca, "-V", "5"])
     }
 

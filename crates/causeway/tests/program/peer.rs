@@ -1,17 +1,14 @@
 //! Clients of the message queue from elsewhere: Debian's mosquitto clients, and Python's paho.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
-};
+use std::process::{Command, Output, Stdio};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha1::Sha1;
+use testkit::Talker;
 
-use super::support::{LIMIT, text};
+use super::support::text;
 
 /// What a client says of itself in CONNECT.
 #[derive(Clone, Debug)]
@@ -53,9 +50,8 @@ impl Login {
 
     /// A mosquitto client that connects there.
     fn command(&self, program: &str, port: u16, more: &[&str]) -> Command {
-        // Its lines are buffered when its output is a pipe.
-        let mut command = Command::new("stdbuf");
-        command.args(["-oL", program, "-h", "localhost", "-p", &port.to_string()]);
+        let mut command = Command::new(program);
+        command.args(["-h", "localhost", "-p", &port.to_string()]);
         command.args(["-i", &self.client_id, "-u", &self.user]);
         command.args(["-P", &self.password]).args(more);
         command.stdin(Stdio::null());
@@ -70,10 +66,12 @@ impl Login {
     }
 
     /// Subscribes; returns once the broker has granted it.
-    pub(super) fn subscribe(&self, port: u16, filter: &str, more: &[&str]) -> Subscriber {
+    pub(super) fn subscribe(&self, port: u16, filter: &str, more: &[&str]) -> Talker {
         let mut command = self.command("mosquitto_sub", port, more);
         command.args(["-d", "-v", "-q", "1", "-t", filter]);
-        Subscriber::start(command, "Subscribed (mid")
+        let talker = Talker::start(&command).unwrap();
+        talker.hear("Subscribed (mid");
+        talker
     }
 }
 
@@ -81,49 +79,4 @@ fn sign(secret: &str, client_id: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(client_id.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
-}
-
-/// A program that prints what it hears.
-pub(super) struct Subscriber {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Subscriber {
-    /// Starts it, and waits until it has said `up`.
-    pub(super) fn start(mut command: Command, up: &str) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let subscriber = Self { child, lines };
-        subscriber.hear(up);
-        subscriber
-    }
-
-    /// Waits for a line that holds `text`.
-    pub(super) fn hear(&self, text: &str) -> String {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(LIMIT) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with `{text}` came, but {seen:?}"),
-            }
-        }
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }

@@ -1,15 +1,12 @@
 //! Debian's mosquitto clients, in both versions of the protocol, with and without TLS.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
-};
+use std::process::{Command, Output, Stdio};
 
 use bytes::Bytes;
 use mqtt_broker::Access;
+use testkit::Talker;
 
-use crate::kit::{Device, Kit, PATIENCE, next_presence, next_uplink};
+use crate::kit::{Device, Kit, next_presence, next_uplink};
 
 #[derive(Clone, Debug)]
 struct Peer {
@@ -50,58 +47,10 @@ impl Peer {
         command.output().expect("mosquitto-clients is installed")
     }
 
-    fn subscribe(&self, device: &Device, filter: &str, qos: &str) -> Subscriber {
+    fn subscribe(&self, device: &Device, filter: &str, qos: &str) -> Talker {
         let mut command = self.command("mosquitto_sub", device);
         command.args(["-t", filter, "-q", qos, "-v"]);
-        // Its debug lines are buffered when its output is a pipe.
-        let mut line_buffered = Command::new("stdbuf");
-        line_buffered
-            .arg("-oL")
-            .arg(command.get_program())
-            .args(command.get_args());
-        line_buffered
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = line_buffered.spawn().expect("stdbuf is installed");
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Subscriber { child, lines }
-    }
-}
-
-struct Subscriber {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Subscriber {
-    /// All lines up to the first that holds `text`.
-    fn wait_for(&self, text: &str) -> Vec<String> {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with `{text}` came, but {seen:?}"),
-            }
-            if seen.last().is_some_and(|line| line.contains(text)) {
-                return seen;
-            }
-        }
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        Talker::start(&command).expect("mosquitto-clients is installed")
     }
 }
 
@@ -125,12 +74,12 @@ async fn uplink_and_downlink(kit: &Kit, peer: &Peer) {
         );
     }
     let subscriber = peer.subscribe(&device, "csg_cmd/all", "1");
-    subscriber.wait_for("received SUBACK");
+    subscriber.hear("received SUBACK");
     let parent = "csg_cmd".parse().unwrap();
     bus.send(&parent, &device.client_id, Bytes::from_static(b"do it"))
         .await
         .unwrap();
-    subscriber.wait_for(&format!("csg_cmd/p2p/{} do it", device.client_id));
+    subscriber.hear(&format!("csg_cmd/p2p/{} do it", device.client_id));
 }
 
 #[tokio::test]
@@ -179,16 +128,16 @@ fn wildcard_subscribers_with_rights_get_what_matches() {
         let peer = Peer::plain(&kit, version);
         let all = peer.subscribe(&monitors[0], "csg_event/#", qos);
         let one_level = peer.subscribe(&monitors[1], "csg_event/+", qos);
-        all.wait_for("received SUBACK");
-        one_level.wait_for("received SUBACK");
+        all.hear("received SUBACK");
+        one_level.hear("received SUBACK");
         let device = kit.device("gw-two");
         let output = peer.publish(&device, "csg_event/gw-two/disk", "deep", "1");
         assert!(output.status.success(), "{}", text(&output));
         let output = peer.publish(&device, "csg_event/gw-two", "flat", "1");
         assert!(output.status.success(), "{}", text(&output));
-        all.wait_for("csg_event/gw-two/disk deep");
-        all.wait_for("csg_event/gw-two flat");
-        let seen = one_level.wait_for("csg_event/gw-two flat");
+        all.hear("csg_event/gw-two/disk deep");
+        all.hear("csg_event/gw-two flat");
+        let seen = one_level.hear("csg_event/gw-two flat");
         assert!(!seen.iter().any(|line| line.contains("deep")), "{seen:?}");
     }
 }
@@ -205,7 +154,7 @@ fn members_of_both_versions_share_what_comes() {
     let members = [("a", "311"), ("b", "5")].map(|(name, version)| {
         let device = kit.add(Device::of_group("GID_monitor", name));
         let member = Peer::plain(&kit, version).subscribe(&device, "$share/g/csg_event/#", "2");
-        member.wait_for("received SUBACK");
+        member.hear("received SUBACK");
         member
     });
     let device = kit.device("gw-two");
@@ -215,7 +164,7 @@ fn members_of_both_versions_share_what_comes() {
         assert!(output.status.success(), "{}", text(&output));
     }
     let mut seen = members
-        .map(|member| member.wait_for("csg_event/gw-two ").pop().unwrap())
+        .map(|member| member.hear("csg_event/gw-two ").pop().unwrap())
         .map(|line| line.rsplit(' ').next().unwrap().to_owned());
     seen.sort();
     assert_eq!(seen, ["first", "second"]);
@@ -228,11 +177,11 @@ async fn a_second_connection_takes_over() {
     let mut receiver = kit.broker.bus().receive().await.unwrap();
     let peer = Peer::plain(&kit, "5");
     let first = peer.subscribe(&device, "csg_cmd/all", "1");
-    first.wait_for("received SUBACK");
+    first.hear("received SUBACK");
     let (old, event) = next_presence(&mut receiver, &device).await;
     assert_eq!(event, "connect");
     let second = peer.subscribe(&device, "csg_cmd/all", "1");
-    second.wait_for("received SUBACK");
+    second.hear("received SUBACK");
     let (new, event) = next_presence(&mut receiver, &device).await;
     assert_eq!(event, "connect");
     assert_ne!(old, new);
@@ -240,5 +189,5 @@ async fn a_second_connection_takes_over() {
         next_presence(&mut receiver, &device).await,
         (old, "tcpclean: clientId conflict".into())
     );
-    first.wait_for("Received DISCONNECT (142)");
+    first.hear("Received DISCONNECT (142)");
 }
