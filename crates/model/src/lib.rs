@@ -5,10 +5,12 @@
 //! Invariant: JSON of these types is the wire contract; unknown fields are ignored by readers.
 //! Start at [`Command`] (actions), [`Intent`] (settings), [`GatewayStatus`] (reports).
 
+mod bandwidth;
 mod bundle;
 mod check;
 mod client_id;
 mod command;
+mod engine_settings;
 mod error_code;
 mod event;
 mod file_status;
@@ -24,11 +26,15 @@ mod status;
 mod topic;
 mod writers;
 
+pub use bandwidth::{Bandwidth, DAY_MINUTES, LineLimits, LineWindow, Weekday};
 pub use bundle::{ActivationBundle, BUNDLE_PREFIX, BundleError};
 pub use check::{CheckFinding, ShareCheck};
 pub use client_id::{CLIENT_ID_LEN_MAX, ClientId, ClientIdError, DeviceId, GroupId};
 pub use command::{
     COMMAND_LEN_MAX, Command, CommandId, Mark, Method, RemoteError, Reply, ReplyBody, WIRE_VERSION,
+};
+pub use engine_settings::{
+    EngineSettings, EngineSettingsError, ServerEncryption, ShareMode, UploadLimits,
 };
 pub use error_code::{ErrorCode, Failure};
 pub use event::{Event, EventKind, Severity};

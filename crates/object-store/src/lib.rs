@@ -6,6 +6,8 @@
 
 mod error;
 mod mem_store;
+mod throttle;
+mod throttled;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use futures::stream::BoxStream;
 
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use mem_store::{CallCounts, Faults, Latency, MemObject, MemStore};
+pub use throttle::Throttle;
+pub use throttled::ThrottledStore;
 pub use upload::{PART_BYTES_MAX, PARTS_MAX, PartOf, Upload, UploadPage, UploadUnderWay};
 
 pub use model::Timestamp;

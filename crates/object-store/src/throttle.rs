@@ -1,0 +1,129 @@
+//! A bound on what goes over a line, shared by whoever uses it.
+
+use std::time::{Duration, Instant};
+
+use clock::Clock;
+use model::{Bandwidth, LineLimits};
+use parking_lot::Mutex;
+
+/// Steps in which a second's worth is reserved, so that a changed limit holds soon …
+const STEPS_PER_SECOND: u64 = 4;
+/// … and none is shorter than this.
+const STEP_BYTES_MIN: u64 = 4 << 10;
+/// What was not used lately may be used at once, up to this long.
+const BURST: Duration = Duration::from_millis(100);
+
+/// What may go over the line, shared by whoever uses it; can be changed at any time.
+#[derive(Debug)]
+pub struct Throttle {
+    clock: Clock,
+    bandwidth: Mutex<Bandwidth>,
+    up: Lane,
+    down: Lane,
+}
+
+/// One direction: when it is free again. Whoever has the lock is the next to go; the others wait
+/// in their order, and none longer than a step by a limit that has changed.
+#[derive(Debug, Default)]
+struct Lane(tokio::sync::Mutex<Option<Instant>>);
+
+/// Which one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+}
+
+impl Throttle {
+    /// With bounds from the beginning.
+    #[must_use]
+    pub fn new(clock: Clock, bandwidth: Bandwidth) -> Self {
+        Self {
+            clock,
+            bandwidth: Mutex::new(bandwidth),
+            up: Lane::default(),
+            down: Lane::default(),
+        }
+    }
+
+    /// From now on these bounds hold, for bodies under way too.
+    pub fn set(&self, bandwidth: Bandwidth) {
+        *self.bandwidth.lock() = bandwidth;
+    }
+
+    /// The bounds of this moment.
+    #[must_use]
+    pub fn limits(&self) -> LineLimits {
+        let now_ms = self.clock.wall().as_millis();
+        self.bandwidth.lock().limits_at(now_ms)
+    }
+
+    fn rate(&self, direction: Direction) -> Option<u64> {
+        let limits = self.limits();
+        let rate = match direction {
+            Direction::Up => limits.upload_bytes_per_s,
+            Direction::Down => limits.download_bytes_per_s,
+        };
+        (rate > 0).then_some(rate)
+    }
+
+    /// Waits until so many more bytes may go.
+    pub(crate) async fn pass(&self, direction: Direction, bytes: u64) {
+        let lane = match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        };
+        let mut left = bytes;
+        while left > 0 {
+            let mut free_at = lane.0.lock().await;
+            let Some(rate) = self.rate(direction) else {
+                return;
+            };
+            let step = left.min((rate / STEPS_PER_SECOND).max(STEP_BYTES_MIN));
+            let now = self.clock.now();
+            let end = end_of(*free_at, step, rate, now);
+            self.clock.sleep(end.saturating_duration_since(now)).await;
+            *free_at = Some(end);
+            left -= step;
+        }
+    }
+}
+
+/// When the bytes have gone.
+fn end_of(free_at: Option<Instant>, bytes: u64, rate: u64, now: Instant) -> Instant {
+    let earliest = now.checked_sub(BURST).unwrap_or(now);
+    let begin = free_at.map_or(now, |free| free.max(earliest));
+    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
+    begin + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_limit_holds_for_all_that_are_under_way() {
+        let clock = Clock::of_runtime(Timestamp::from_millis(0));
+        let slow = Bandwidth {
+            limits: LineLimits {
+                upload_bytes_per_s: MIB,
+                download_bytes_per_s: 0,
+            },
+            ..Bandwidth::default()
+        };
+        let throttle = Throttle::new(clock.clone(), slow);
+        let change = async {
+            clock.sleep(Duration::from_secs(2)).await;
+            throttle.set(Bandwidth::default());
+        };
+        let began = clock.now();
+        let bodies = (0..100).map(|_| throttle.pass(Direction::Up, MIB));
+        futures::join!(futures::future::join_all(bodies), change);
+        let took = clock.now() - began;
+        assert!(took <= Duration::from_millis(2_500), "{took:?}");
+    }
+}
