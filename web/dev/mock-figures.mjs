@@ -53,6 +53,7 @@ export function checkShare(fleet, id, draft, replaces) {
     check('overlap', !clash, clash ? `share ${clash.share.settings.name} of ${clash.gateway.name} owns ${clash.share.settings.bucket.prefix}; choose another prefix` : 'no other share is there', 'PREFIX_OVERLAP'),
     check('bucket', draft.bucket.bucket !== 'missing', draft.bucket.bucket === 'missing' ? 'the bucket does not exist; create it or correct its name' : 'listed, wrote and removed a test object', 'BUCKET_NOT_FOUND'),
     check('access', true, `${draft.access.length} rule(s)`),
+    check('engine', true, 'possible'),
     check('cache', online ? true : null, online ? '402 GiB are free' : 'the gateway is offline and cannot tell'),
   ];
 }

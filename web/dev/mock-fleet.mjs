@@ -7,6 +7,18 @@ const GIB = 1024 ** 3;
 const TICK_MS = 2_000;
 const HOUR = 3600e3;
 
+const ENGINE = {
+  mode: 'cache',
+  ignore_delete: false,
+  encryption: { method: 'bucket_default' },
+  bandwidth: {
+    limits: { upload_bytes_per_s: 40 * MIB, download_bytes_per_s: 0 },
+    windows: [{ days: ['saturday', 'sunday'], from_minute: 0, to_minute: 1440, limits: { upload_bytes_per_s: 0, download_bytes_per_s: 0 } }],
+    utc_offset_minutes: 60,
+  },
+  uploads: { rest_max_ms: 60_000, part_bytes: 8 * MIB, requests_max: 256 },
+};
+
 const NAMES = [
   ['Berlin, head office', 'on-premises', 'online', ['projects', 'media']],
   ['Hamburg, harbour depot', 'on-premises', 'online', ['scans']],
@@ -305,8 +317,9 @@ function rates(sum) {
 function draft(name) {
   return {
     name, protocol: 'nfs',
-    bucket: { provider: 's3', endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1', bucket: 'acme-files', prefix: `${name}/`, access_key_id: 'AKIAIOSFODNN7EXAMPLE' },
+    bucket: { provider: 's3', endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1', bucket: 'acme-files', prefix: `${name}/`, access_key_id: 'AKIAIOSFODNN7EXAMPLE', signature: 'v4' },
     cache_bytes_max: 200 * GIB, upload_delay_ms: 5_000, rescan_interval_s: 300,
     access: [{ cidr: '10.20.0.0/16', access: 'read_write' }, { cidr: '10.30.4.0/24', access: 'read_only' }], squash: 'root', writers: 'one', conflicts: 'keep_both',
+    engine: ENGINE,
   };
 }

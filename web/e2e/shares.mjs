@@ -55,6 +55,14 @@ export async function editShare({ page, id, picture, looks }) {
   await id('share-access-add').click();
   await id('share-access-cidr-1').fill('10.20.0.0/16');
   await id('share-access-right-1').selectOption('read_only');
+  await id('share-mode').selectOption('write_through');
+  await id('share-ignore-delete').selectOption('yes');
+  await id('share-upload-limit').fill('20');
+  await id('share-line-windows').fill('every day');
+  await id('share-submit').click();
+  await page.locator('[data-testid=share-line-windows][aria-invalid=true]').waitFor();
+  await id('share-line-windows').fill('mon-fri 08:00-18:00 up 4 down 2');
+  await id('share-part-size').fill('16');
   await picture('share-edit');
   await looks('share-edit');
   await id('share-submit').click();
@@ -62,6 +70,10 @@ export async function editShare({ page, id, picture, looks }) {
   const settings = id('share-settings');
   await settings.getByText('2.0 s').waitFor();
   await settings.getByText('10.20.0.0/16').waitFor();
+  await settings.getByText('write-through').waitFor();
+  await settings.getByText('their objects stay').waitFor();
+  await settings.getByText(/20(\.0)? MiB\/s up, no bound down; .*08:00-18:00 up 4 down 2/).waitFor();
+  await settings.getByText(/in parts of 16(\.0)? MiB/).waitFor();
   await id('share-state').getByText('Serving').waitFor();
 }
 

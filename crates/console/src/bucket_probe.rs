@@ -1,19 +1,20 @@
 //! Looking into a bucket before a share is accepted.
 
 use async_trait::async_trait;
-use model::{BucketSettings, ErrorCode, Failure};
+use model::{BucketSettings, ErrorCode, Failure, ShareSettings};
 use object_store::{StoreError, StoreErrorKind};
+use object_store_http::OpenOptions;
 
 use crate::limits::BUCKET_CHECK_TIMEOUT;
 
-/// Whether a bucket can be used with the keys given.
+/// Whether a share's bucket can be used with its keys, and encrypts as the share says.
 #[async_trait]
 pub trait BucketProbe: Send + Sync + 'static {
     /// Lists, writes, reads and deletes in it.
     ///
     /// # Errors
     /// The bucket or the keys are wrong, or the store does not answer: which, and what to do.
-    async fn check(&self, bucket: &BucketSettings) -> Result<(), Failure>;
+    async fn check(&self, settings: &ShareSettings) -> Result<(), Failure>;
 }
 
 /// Asks the object store itself.
@@ -22,8 +23,13 @@ pub struct StoreProbe;
 
 #[async_trait]
 impl BucketProbe for StoreProbe {
-    async fn check(&self, bucket: &BucketSettings) -> Result<(), Failure> {
-        let store = object_store_http::open(bucket).map_err(|e| failure(bucket, &e))?;
+    async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
+        let bucket = &settings.bucket;
+        let options = OpenOptions {
+            encryption: settings.engine.encryption.clone(),
+            ..OpenOptions::default()
+        };
+        let store = object_store_http::open_as(bucket, options).map_err(|e| failure(bucket, &e))?;
         match tokio::time::timeout(BUCKET_CHECK_TIMEOUT, store.check()).await {
             Ok(checked) => checked.map_err(|e| failure(bucket, &e)),
             Err(_elapsed) => Err(Failure::new(

@@ -16,6 +16,7 @@ use crate::{
 const KEY_LEN_MAX: usize = 1_024;
 const BUCKET_NAME_LEN_MAX: usize = 63;
 const ACCESS_KEY_LEN_MAX: usize = 256;
+const SESSION_TOKEN_LEN_MAX: usize = 4_096;
 
 /// Whether the share is new or takes the place of the one with its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,11 @@ pub(crate) async fn run(
             access(settings),
         ),
         check(
+            CheckName::Engine,
+            "its engine can work like that",
+            engine(settings),
+        ),
+        check(
             CheckName::Cache,
             "the cache fits",
             cache(app, gateway, settings),
@@ -62,7 +68,7 @@ pub(crate) async fn run(
         check(
             CheckName::Bucket,
             "the bucket can be used",
-            app.probe.check(&settings.bucket).await,
+            app.probe.check(settings).await,
         )
     } else {
         Check {
@@ -144,6 +150,11 @@ async fn name(
     })
 }
 
+fn engine(settings: &ShareSettings) -> Result<(), Failure> {
+    let checked = settings.engine.check();
+    checked.map_err(|error| Failure::new(ErrorCode::InvalidArgument, error.to_string()))
+}
+
 fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
     let uri = Uri::from_str(&bucket.endpoint).ok();
     let scheme = uri.as_ref().and_then(Uri::scheme_str);
@@ -167,6 +178,14 @@ fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
     }
     if bucket.access_key_id.is_empty() || bucket.secret_access_key.is_empty() {
         return invalid("give the access key id and its secret");
+    }
+    let has_control = |text: &str| text.chars().any(char::is_control);
+    if has_control(bucket.secret_access_key.expose()) || has_control(bucket.session_token.expose())
+    {
+        return invalid("secret access key and session token cannot have line ends or the like");
+    }
+    if bucket.session_token.expose().len() > SESSION_TOKEN_LEN_MAX {
+        return invalid("the session token is too long");
     }
     if bucket.access_key_id.len() > ACCESS_KEY_LEN_MAX
         || bucket.secret_access_key.expose().len() > ACCESS_KEY_LEN_MAX

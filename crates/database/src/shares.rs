@@ -3,7 +3,7 @@
 //! The check that no two shares own the same objects is made here, in the transaction that
 //! stores the share, because only there it holds.
 
-use model::{GatewayId, Intent, Secret, ShareName, ShareSettings};
+use model::{BucketSettings, GatewayId, Intent, Secret, ShareName, ShareSettings};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, Set,
@@ -146,7 +146,7 @@ impl Database {
         }
         let name = settings.name.as_str();
         let mut open = settings.clone();
-        let secret = std::mem::take(&mut open.bucket.secret_access_key);
+        let secrets = take_secrets(&mut open.bucket);
         let row = share::ActiveModel {
             gateway_id: Set(gateway.as_str().to_owned()),
             name: Set(name.to_owned()),
@@ -155,7 +155,7 @@ impl Database {
             prefix: Set(settings.bucket.prefix.clone()),
             settings: Set(serde_json::to_value(&open)
                 .map_err(|e| DatabaseError::corrupt("settings of a share", e))?),
-            sealed_secret: Set(self.seal(&secret, &place(gateway.as_str(), name))?),
+            sealed_secret: Set(self.seal(&secrets, &place(gateway.as_str(), name))?),
         };
         share::Entity::insert(row)
             .exec_without_returning(tx)
@@ -165,12 +165,30 @@ impl Database {
     }
 
     fn settings(&self, row: share::Model) -> Result<ShareSettings> {
-        let secret: Secret =
-            self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
+        let secrets = self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
         let mut settings: ShareSettings = serde_json::from_value(row.settings)
             .map_err(|e| DatabaseError::corrupt("settings of a share", e))?;
-        settings.bucket.secret_access_key = secret;
+        put_secrets(&mut settings.bucket, secrets);
         Ok(settings)
+    }
+}
+
+/// What is sealed of a bucket: its secret and, on a second line, what goes with keys that were
+/// lent. Neither has line ends.
+fn take_secrets(bucket: &mut BucketSettings) -> Secret {
+    let key = std::mem::take(&mut bucket.secret_access_key);
+    let token = std::mem::take(&mut bucket.session_token);
+    if token.is_empty() {
+        return key;
+    }
+    Secret::new(format!("{}\n{}", key.expose(), token.expose()))
+}
+
+fn put_secrets(bucket: &mut BucketSettings, sealed: Secret) {
+    if let Some((key, token)) = sealed.expose().split_once('\n') {
+        (bucket.secret_access_key, bucket.session_token) = (Secret::new(key), Secret::new(token));
+    } else {
+        bucket.secret_access_key = sealed;
     }
 }
 

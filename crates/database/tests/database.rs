@@ -67,6 +67,8 @@ fn share(name: &str, prefix: &str) -> ShareSettings {
         prefix: prefix.into(),
         access_key_id: "AK".into(),
         secret_access_key: Secret::new("very-secret-key"),
+        session_token: Secret::new("very-secret-token"),
+        signature: model::OssSignature::default(),
     };
     ShareSettings {
         cache_bytes_max: 1 << 30,

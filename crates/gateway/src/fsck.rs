@@ -132,6 +132,8 @@ mod tests {
             holder: String::new(),
             writers: Writers::Many,
             conflicts: ConflictPolicy::KeepBoth,
+            mode: model::ShareMode::Cache,
+            ignore_delete: false,
             uploads: UploadSettings::default(),
         };
         let store = Arc::new(MemStore::new(clock.clone()));

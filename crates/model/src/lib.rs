@@ -47,8 +47,8 @@ pub use intent::{Credential, Downlink, Intent, IntentReport, ShareReport};
 pub use role::{Role, RoleError};
 pub use secret::Secret;
 pub use share::{
-    AccessRule, BucketSettings, Provider, SHARE_NAME_LEN_MAX, ShareName, ShareNameError,
-    ShareProtocol, ShareSettings, Squash, WriteAccess,
+    AccessRule, BucketSettings, OssSignature, Provider, SHARE_NAME_LEN_MAX, ShareName,
+    ShareNameError, ShareProtocol, ShareSettings, Squash, WriteAccess,
 };
 pub use share_action::{CheckParams, PathParams, QueueParams, ShareAction};
 pub use share_table::{ShareTable, StatusMessage};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::{ConflictPolicy, Secret, Writers, client_id::text_type};
+use crate::{ConflictPolicy, EngineSettings, Secret, Writers, client_id::text_type};
 
 /// Longest share name.
 pub const SHARE_NAME_LEN_MAX: usize = 32;
@@ -78,6 +78,24 @@ pub struct BucketSettings {
     #[serde(default)]
     #[schema(value_type = String, write_only)]
     pub secret_access_key: Secret,
+    /// Goes with keys that were lent for a while (STS). New ones can be given at any time.
+    #[serde(default, skip_serializing_if = "Secret::is_empty")]
+    #[schema(value_type = String, write_only)]
+    pub session_token: Secret,
+    /// How requests to OSS are signed.
+    #[serde(default)]
+    pub signature: OssSignature,
+}
+
+/// A version of OSS's signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OssSignature {
+    /// With region and scope.
+    #[default]
+    V4,
+    /// That of old endpoints.
+    V1,
 }
 
 fn default_region() -> String {
@@ -147,6 +165,9 @@ pub struct ShareSettings {
     /// What becomes of a file that was changed on both sides.
     #[serde(default)]
     pub conflicts: ConflictPolicy,
+    /// How its engine works.
+    #[serde(default)]
+    pub engine: EngineSettings,
 }
 
 impl ShareSettings {
@@ -164,6 +185,7 @@ impl ShareSettings {
             squash: Squash::default(),
             writers: Writers::default(),
             conflicts: ConflictPolicy::default(),
+            engine: EngineSettings::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use model::{ConflictPolicy, ShareName, Writers};
+use model::{ConflictPolicy, ShareMode, ShareName, UploadLimits, Writers};
 use thiserror::Error;
 
 /// Settings of one share's engine.
@@ -24,6 +24,10 @@ pub struct ObjectFsConfig {
     pub writers: Writers,
     /// What becomes of a file that was changed on both sides.
     pub conflicts: ConflictPolicy,
+    /// What is in the cache, and when a commit returns.
+    pub mode: ShareMode,
+    /// Whether objects stay when clients delete their files.
+    pub ignore_delete: bool,
     /// How files go to the bucket.
     pub uploads: UploadSettings,
 }
@@ -45,6 +49,16 @@ impl Default for UploadSettings {
             rest_max: Duration::from_secs(60),
             part_bytes: 8 << 20,
             requests_max: 256,
+        }
+    }
+}
+
+impl From<UploadLimits> for UploadSettings {
+    fn from(limits: UploadLimits) -> Self {
+        Self {
+            rest_max: Duration::from_millis(limits.rest_max_ms),
+            part_bytes: limits.part_bytes,
+            requests_max: limits.requests_max,
         }
     }
 }

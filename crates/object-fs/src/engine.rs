@@ -15,6 +15,7 @@ mod rename;
 mod set;
 mod space;
 mod sweep;
+mod through;
 mod tree;
 mod trend;
 mod unlink;
@@ -281,10 +282,25 @@ impl Engine {
 
     /// A key that may or may not have been written is to be deleted. If it was by a copy of what
     /// others put, nothing but its tag tells that it is ours.
-    pub(crate) fn bury_claim(&self, key: &str, source: Option<&Remote>, batch: &mut Batch) {
+    pub(crate) fn bury_claim(
+        &self,
+        key: &str,
+        source: Option<&Remote>,
+        batch: &mut Batch,
+    ) -> VfsResult<()> {
+        if self.config.ignore_delete
+            && let Some(KeyState::Claimed { expected, .. }) = self.key_state(key)?
+            && expected.is_some()
+        {
+            // What was there before may be all that is there, and is to stay.
+            let kept = KeyState::Kept { etag: expected };
+            batch.put(Table::Keys, key, kept.encode());
+            return Ok(());
+        }
         let etag = source.and_then(|remote| remote.etag.clone());
         let owner = Owner::Unknown;
         self.bury_as(key, &KeyState::Tomb { etag, owner }, batch);
+        Ok(())
     }
 
     /// A key is to be deleted: it must not come back from a listing until it is.

@@ -27,6 +27,13 @@ pub enum FsEvent {
         /// What that gateway calls itself.
         holder: String,
     },
+    /// A replica has more files than its cache can hold, and works as a cache does.
+    ReplicaTooLarge {
+        /// The length of all files.
+        bytes: u64,
+        /// What its cache has room for.
+        room: u64,
+    },
 }
 
 impl FsEvent {
@@ -62,6 +69,10 @@ impl std::fmt::Display for FsEvent {
             Self::LeaseHeldElsewhere { holder } => write!(
                 f,
                 "{holder} writes to the bucket; here the share is read only until that ends"
+            ),
+            Self::ReplicaTooLarge { bytes, room } => write!(
+                f,
+                "its files have {bytes} bytes, its cache has room for {room}: it is no replica but a cache until that is larger"
             ),
         }
     }

@@ -50,6 +50,7 @@ pub(crate) fn number(bytes: &[u8]) -> Result<u64, Damaged> {
 /// ```text
 /// free -> Claimed -> Held -> Tomb -> Gone -> free
 ///            \________________/        \_____> Claimed, Held
+///                       Held -> Kept -> Claimed, free
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyState {
@@ -62,6 +63,9 @@ pub(crate) enum KeyState {
     Held { inode: Inode },
     /// It waits to be deleted; a listing must not bring it back.
     Tomb { etag: Option<ETag>, owner: Owner },
+    /// Its file was deleted here and it stays, as the share says; what it had then is shown no
+    /// more.
+    Kept { etag: Option<ETag> },
     /// It was deleted. A listing that has it all the same may be an old one; see [`Gone`].
     Gone,
 }
@@ -93,6 +97,10 @@ impl KeyState {
             }
             Self::Gone => {
                 w.number(4);
+            }
+            Self::Kept { etag: tag } => {
+                w.number(5);
+                etag(&mut w, tag);
             }
             Self::Tomb { etag: tag, owner } => {
                 w.number(match owner {
@@ -128,6 +136,9 @@ impl KeyState {
                 owner: Owner::Unknown,
             },
             4 => Self::Gone,
+            5 => Self::Kept {
+                etag: etag(&mut r)?,
+            },
             _ => return Err(Damaged),
         })
     }
@@ -224,6 +235,9 @@ mod tests {
                 owner: Owner::Unknown,
             },
             KeyState::Gone,
+            KeyState::Kept {
+                etag: Some(ETag("kept".into())),
+            },
         ] {
             assert_eq!(KeyState::decode(&state.encode()), Ok(state));
         }

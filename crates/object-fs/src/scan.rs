@@ -130,6 +130,9 @@ impl Engine {
                 self.save_progress(progress).await?;
             }
             if is_last {
+                if summary.added + summary.changed > 0 {
+                    self.replicate_soon();
+                }
                 return Ok(summary);
             }
             after = last;

@@ -13,6 +13,7 @@ mod files;
 mod lease;
 mod manage;
 mod model;
+mod modes;
 mod names;
 mod parts;
 mod powered;
@@ -67,6 +68,8 @@ pub(super) fn config() -> ObjectFsConfig {
         holder: "test".into(),
         writers: Writers::Many,
         conflicts: ConflictPolicy::KeepBoth,
+        mode: ::model::ShareMode::Cache,
+        ignore_delete: false,
         uploads: UploadSettings::default(),
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// `x-amz-bucket-region`: where the bucket really is.
     pub(crate) region: Option<String>,
+    /// Which access key asked.
+    key_id: String,
 }
 
 impl Refusal {
@@ -24,7 +26,14 @@ impl Refusal {
             code,
             message,
             region,
+            key_id: String::new(),
         }
+    }
+
+    /// With the access key that asked.
+    pub(crate) fn of_key(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.key_id);
+        self
     }
 
     /// What the caller should do. The only place that says so; its table is tested whole.
@@ -32,7 +41,14 @@ impl Refusal {
         match self.code.as_str() {
             "NoSuchBucket" => return StoreErrorKind::BucketNotFound,
             "NoSuchKey" => return StoreErrorKind::NotFound,
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AccessDenied" => {
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "AccessDenied"
+            | "ExpiredToken"
+            | "InvalidToken"
+            | "TokenRefreshRequired"
+            | "SecurityTokenExpired"
+            | "InvalidSecurityToken" => {
                 return StoreErrorKind::AccessDenied;
             }
             // OSS: `x-oss-forbid-overwrite`.
@@ -84,12 +100,12 @@ impl Refusal {
 
     fn hint(&self, config: &Config) -> String {
         let Config {
-            access_key_id,
             bucket,
             endpoint,
             region,
             ..
         } = config;
+        let access_key_id = &self.key_id;
         match self.code.as_str() {
             "NoSuchBucket" => {
                 format!("{endpoint} has no bucket `{bucket}`; create it or correct the name: ")
@@ -105,6 +121,9 @@ impl Refusal {
             | "XAmzContentSHA256Mismatch"
             | "XAmzContentChecksumMismatch" => {
                 "the bytes were damaged on their way and are sent again: ".to_owned()
+            }
+            "ExpiredToken" | "TokenRefreshRequired" | "SecurityTokenExpired" => {
+                format!("the keys of `{access_key_id}` were lent and are over; enter new ones: ")
             }
             "RequestTimeTooSkewed" => {
                 "the clock of this machine is wrong; set it (NTP): ".to_owned()
@@ -143,6 +162,8 @@ mod tests {
             (404, "", NotFound),
             (403, "AccessDenied", AccessDenied),
             (403, "InvalidAccessKeyId", AccessDenied),
+            (400, "ExpiredToken", AccessDenied),
+            (403, "SecurityTokenExpired", AccessDenied),
             (403, "SignatureDoesNotMatch", AccessDenied),
             (403, "RequestTimeTooSkewed", AccessDenied),
             (401, "", AccessDenied),

@@ -9,7 +9,6 @@ use object_store::{
 };
 
 use crate::{
-    config::Config,
     dialect::Dialect,
     list,
     put::put,
@@ -39,14 +38,14 @@ impl PartSource for Probe {
 pub(crate) async fn check(remote: &Arc<Remote>) -> StoreResult<()> {
     let config = &remote.config;
     let listed = list::list(remote, "", None, Some(1)).await;
-    listed.map_err(|error| explain(config, error, Right::List))?;
+    listed.map_err(|error| explain(remote, error, Right::List))?;
     let options = PutOptions {
         content_type: "application/octet-stream".to_owned(),
         metadata: Metadata::new(),
         precondition: Precondition::None,
     };
     let stored = put(remote, PROBE_KEY, &Probe, &options).await;
-    stored.map_err(|error| explain(config, error, Right::Put))?;
+    stored.map_err(|error| explain(remote, error, Right::Put))?;
     let head = read::head(remote, PROBE_KEY).await;
     // Whatever the head says, the probe goes.
     let request = Request::object(config, ("delete", Method::DELETE), PROBE_KEY, &[])?;
@@ -55,9 +54,9 @@ pub(crate) async fn check(remote: &Arc<Remote>) -> StoreResult<()> {
         Ok(_) => {}
         // Another gateway, which checks too, has removed it: so it could be put and asked for.
         Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-        Err(error) => return Err(explain(config, error, Right::Get)),
+        Err(error) => return Err(explain(remote, error, Right::Get)),
     }
-    deleted.map_err(|error| explain(config, error, Right::Delete))?;
+    deleted.map_err(|error| explain(remote, error, Right::Delete))?;
     Ok(())
 }
 
@@ -86,7 +85,8 @@ impl Right {
 }
 
 /// Wrong keys explain themselves (`answer.rs`); keys that lack a right do not.
-fn explain(config: &Config, error: StoreError, right: Right) -> StoreError {
+fn explain(remote: &Remote, error: StoreError, right: Right) -> StoreError {
+    let (config, key_id) = (&remote.config, remote.key_id());
     let known = ["access key id", "the clock of this machine"];
     let explained = known.iter().any(|text| error.to_string().contains(text));
     if error.kind() != StoreErrorKind::AccessDenied || explained {
@@ -94,8 +94,8 @@ fn explain(config: &Config, error: StoreError, right: Right) -> StoreError {
     }
     let (name, prefix) = (right.name(config.dialect), &config.prefix);
     let message = format!(
-        "access key id `{}` lacks the right {name} on `{}/{prefix}*`; grant it: {error}",
-        config.access_key_id, config.bucket
+        "access key id `{key_id}` lacks the right {name} on `{}/{prefix}*`; grant it: {error}",
+        config.bucket
     );
     StoreError::new(StoreErrorKind::AccessDenied, message)
 }

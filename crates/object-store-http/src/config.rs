@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
-use model::{BucketSettings, Provider, Secret};
+use model::{BucketSettings, OssSignature, Provider, ServerEncryption};
 use object_store::{StoreError, StoreErrorKind};
 
 use crate::dialect::Dialect;
@@ -19,12 +19,15 @@ pub(crate) struct Config {
     pub(crate) region: String,
     pub(crate) bucket: String,
     pub(crate) prefix: String,
-    pub(crate) access_key_id: String,
-    pub(crate) secret: Secret,
+    pub(crate) signature: OssSignature,
+    pub(crate) encryption: ServerEncryption,
 }
 
 impl Config {
-    pub(crate) fn parse(settings: &BucketSettings) -> Result<Self, StoreError> {
+    pub(crate) fn parse(
+        settings: &BucketSettings,
+        encryption: ServerEncryption,
+    ) -> Result<Self, StoreError> {
         let bucket = settings.bucket.clone();
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         if !(1..=255).contains(&bucket.len()) || !bucket.bytes().all(plain) {
@@ -60,8 +63,8 @@ impl Config {
             base,
             bucket,
             prefix,
-            access_key_id: settings.access_key_id.trim().to_owned(),
-            secret: settings.secret_access_key.clone(),
+            signature: settings.signature,
+            encryption,
         })
     }
 }
@@ -117,7 +120,13 @@ fn invalid(message: String) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use model::Secret;
+
     use super::*;
+
+    fn parsed(settings: &BucketSettings) -> Result<Config, StoreError> {
+        Config::parse(settings, ServerEncryption::BucketDefault)
+    }
 
     fn settings(provider: Provider, endpoint: &str) -> BucketSettings {
         BucketSettings {
@@ -128,6 +137,8 @@ mod tests {
             prefix: String::new(),
             access_key_id: "id".to_owned(),
             secret_access_key: Secret::new("s"),
+            session_token: Secret::default(),
+            signature: OssSignature::default(),
         }
     }
 
@@ -159,7 +170,7 @@ mod tests {
                 "us-east-1",
             ),
         ] {
-            let config = Config::parse(&settings(provider, endpoint)).unwrap();
+            let config = parsed(&settings(provider, endpoint)).unwrap();
             assert_eq!(
                 (config.base.as_str(), config.region.as_str()),
                 (base, region)
@@ -177,7 +188,7 @@ mod tests {
             "http://a?x",
             "http:// a",
         ] {
-            let error = Config::parse(&settings(Provider::S3, endpoint)).unwrap_err();
+            let error = parsed(&settings(Provider::S3, endpoint)).unwrap_err();
             assert!(
                 error.to_string().contains("write it like"),
                 "{endpoint}: {error}"
@@ -187,7 +198,7 @@ mod tests {
         for prefix in ["/a/", "a"] {
             let prefix = prefix.to_owned();
             assert!(
-                Config::parse(&BucketSettings {
+                parsed(&BucketSettings {
                     prefix,
                     ..good.clone()
                 })
@@ -196,7 +207,7 @@ mod tests {
         }
         let bucket = "a/b".to_owned();
         assert!(
-            Config::parse(&BucketSettings {
+            parsed(&BucketSettings {
                 bucket,
                 ..good.clone()
             })
@@ -204,7 +215,7 @@ mod tests {
         );
         let access_key_id = String::new();
         assert!(
-            Config::parse(&BucketSettings {
+            parsed(&BucketSettings {
                 access_key_id,
                 ..good
             })

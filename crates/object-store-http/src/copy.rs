@@ -30,7 +30,7 @@ pub(crate) async fn copy(
     let config = &remote.config;
     let condition = guard(remote, to, Deed::CopyTo, &options.precondition).await?;
     let request = Request::object(config, ("copy to", Method::PUT), to, &[])?;
-    let mut request = source_of(remote, request, from)?;
+    let mut request = source_of(remote, request, from)?.encrypted(config);
     if let Some(attributes) = &options.attributes {
         request = request
             .header(config.dialect.metadata_directive(), "REPLACE")

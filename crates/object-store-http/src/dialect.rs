@@ -18,6 +18,28 @@ impl Dialect {
         }
     }
 
+    /// Says how the store encrypts an object, and with which key.
+    pub(crate) const fn encryption(self) -> (&'static str, &'static str) {
+        match self {
+            Self::S3 => (
+                "x-amz-server-side-encryption",
+                "x-amz-server-side-encryption-aws-kms-key-id",
+            ),
+            Self::Oss => (
+                "x-oss-server-side-encryption",
+                "x-oss-server-side-encryption-key-id",
+            ),
+        }
+    }
+
+    /// What the key service is called there.
+    pub(crate) const fn key_service(self) -> &'static str {
+        match self {
+            Self::S3 => "aws:kms",
+            Self::Oss => "KMS",
+        }
+    }
+
     /// Names the source of a copy.
     pub(crate) const fn copy_source(self) -> &'static str {
         match self {

@@ -23,6 +23,7 @@ mod checksum;
 mod conditions;
 mod config;
 mod copy;
+mod credentials;
 mod dialect;
 mod limits;
 mod list;
@@ -39,11 +40,12 @@ mod testing;
 mod time;
 mod xml;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use model::BucketSettings;
+use model::{BucketSettings, ServerEncryption};
 use object_store::{ObjectStore, StoreError};
 
+pub use credentials::{AccessKeys, ReplaceableKeys};
 pub use remote::Patience;
 
 /// Opens a bucket. Nothing is sent yet: [`ObjectStore::check`] does that.
@@ -62,8 +64,40 @@ pub fn open_with(
     settings: &BucketSettings,
     patience: Patience,
 ) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    let config = config::Config::parse(settings)?;
-    Ok(Arc::new(store::RemoteStore::new(remote::Remote::new(
-        config, patience,
-    )?)))
+    open_as(
+        settings,
+        OpenOptions {
+            patience,
+            ..OpenOptions::default()
+        },
+    )
+}
+
+/// What an opened bucket is like beyond its settings.
+#[derive(Debug, Default)]
+pub struct OpenOptions {
+    /// Time-outs and attempts.
+    pub patience: Patience,
+    /// How the store encrypts what is put.
+    pub encryption: ServerEncryption,
+    /// Keys instead of those of the settings.
+    pub keys: Option<Arc<ReplaceableKeys>>,
+}
+
+/// Opens a bucket with all that can be said of it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(
+    settings: &BucketSettings,
+    options: OpenOptions,
+) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    let config = config::Config::parse(settings, options.encryption)?;
+    let keys = options.keys.unwrap_or_else(|| {
+        // Nobody will replace them: nothing to wait for.
+        let clock = options.patience.clock.clone();
+        ReplaceableKeys::new(AccessKeys::from(settings), Duration::ZERO, clock)
+    });
+    let remote = remote::Remote::new(config, options.patience, keys)?;
+    Ok(Arc::new(store::RemoteStore::new(remote)))
 }

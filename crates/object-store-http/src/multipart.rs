@@ -32,6 +32,7 @@ pub(crate) async fn begin(
         Some(&*attributes.content_type).filter(|text| !text.is_empty()),
         &attributes.metadata,
     );
+    let request = request.encrypted(config);
     let answer = remote.call(&request, Wait::Answer).await?;
     Ok(Upload {
         key: key.to_owned(),

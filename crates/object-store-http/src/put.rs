@@ -33,6 +33,7 @@ pub(crate) async fn put(
         content_type,
         &options.metadata,
     );
+    request = request.encrypted(config);
     if let Some((name, value)) = condition {
         request = request.header(name, value);
     }

@@ -1,6 +1,9 @@
 //! Sends requests: signed, with time-outs, again after a failure that may pass.
 
-use std::{sync::atomic::AtomicBool, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use clock::Clock;
@@ -10,8 +13,13 @@ use reqwest::{Client, Response, redirect};
 use tokio::sync::OnceCell;
 
 use crate::{
-    answer::Refusal, conditions::Checks, config::Config, limits::ANSWER_BYTES_MAX,
-    request::Request, signer::Signer,
+    answer::Refusal,
+    conditions::Checks,
+    config::Config,
+    credentials::{AccessKeys, ReplaceableKeys, is_about_keys},
+    limits::ANSWER_BYTES_MAX,
+    request::Request,
+    signer::Signer,
 };
 
 /// How long and how often a call is tried.
@@ -72,10 +80,15 @@ pub(crate) struct Remote {
     pub(crate) etags_are_md5: AtomicBool,
     client: Client,
     signer: Signer,
+    keys: Arc<ReplaceableKeys>,
 }
 
 impl Remote {
-    pub(crate) fn new(config: Config, patience: Patience) -> StoreResult<Self> {
+    pub(crate) fn new(
+        config: Config,
+        patience: Patience,
+        keys: Arc<ReplaceableKeys>,
+    ) -> StoreResult<Self> {
         let built = Client::builder()
             .connect_timeout(patience.connect_timeout)
             .redirect(redirect::Policy::none())
@@ -93,21 +106,43 @@ impl Remote {
             etags_are_md5: AtomicBool::new(false),
             client,
             signer,
+            keys,
         })
     }
 
-    /// One attempt. `body` replaces the request's own.
+    /// One attempt, or two if the keys are refused and others come. `body` replaces the request's own,
+    /// and can be sent only once.
     pub(crate) async fn attempt(
         &self,
         request: &Request,
         wait: Wait,
         body: Option<(reqwest::Body, u64)>,
     ) -> StoreResult<Outcome> {
+        let can_repeat = body.is_none();
+        let keys = self.keys.keys();
+        let outcome = self.attempt_with(request, wait, body, &keys).await?;
+        if let Outcome::Refused(refusal) = &outcome
+            && is_about_keys(&refusal.code)
+            && let Some(others) = self.keys.others(&keys).await
+            && can_repeat
+        {
+            return Box::pin(self.attempt_with(request, wait, None, &others)).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn attempt_with(
+        &self,
+        request: &Request,
+        wait: Wait,
+        body: Option<(reqwest::Body, u64)>,
+        keys: &AccessKeys,
+    ) -> StoreResult<Outcome> {
         let (body, length) = match body {
             Some((body, length)) => (body, length),
             None => (request.body.clone().into(), request.body.len() as u64),
         };
-        let signed = self.sign(request, length).await?;
+        let signed = self.sign(request, length, keys).await?;
         let sending = self.client.execute(
             reqwest::Request::try_from(signed.map(|()| body))
                 .map_err(|error| self.unsendable(request, error))?,
@@ -129,7 +164,8 @@ impl Remote {
         }
         let region = text(response.headers(), "x-amz-bucket-region");
         let body = self.body(request, response).await.unwrap_or_default();
-        Ok(Outcome::Refused(Refusal::new(status, &body, region)))
+        let refusal = Refusal::new(status, &body, region).of_key(&keys.id);
+        Ok(Outcome::Refused(refusal))
     }
 
     /// Tries until it is done, refused for good, or out of patience.
@@ -175,9 +211,14 @@ impl Remote {
         let body = self.body(request, response).await?;
         if crate::xml::error(&body).is_some() {
             let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, &body, None);
-            return Ok(Err(refusal));
+            return Ok(Err(refusal.of_key(&self.key_id())));
         }
         Ok(Ok(body))
+    }
+
+    /// The access key that requests are signed with now.
+    pub(crate) fn key_id(&self) -> String {
+        self.keys.keys().id
     }
 
     /// A count of attempts for one call.
@@ -210,7 +251,12 @@ impl Remote {
         }
     }
 
-    async fn sign(&self, request: &Request, length: u64) -> StoreResult<http::Request<()>> {
+    async fn sign(
+        &self,
+        request: &Request,
+        length: u64,
+        keys: &AccessKeys,
+    ) -> StoreResult<http::Request<()>> {
         let mut builder = http::Request::builder()
             .method(request.method.clone())
             .uri(&request.url);
@@ -224,7 +270,7 @@ impl Remote {
             .body(())
             .map_err(|error| self.unsendable(request, error))?;
         let (mut parts, ()) = unsigned.into_parts();
-        let signed = self.signer.sign(&mut parts).await;
+        let signed = self.signer.sign(keys, &mut parts).await;
         signed.map_err(|error| self.unsendable(request, error))?;
         Ok(http::Request::from_parts(parts, ()))
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
+use model::ServerEncryption;
 use object_store::{Metadata, StoreError, StoreErrorKind, StoreResult};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -81,6 +82,22 @@ impl Request {
             self = self.header(&format!("{metadata_prefix}{name}"), value);
         }
         self
+    }
+
+    /// Of a new object: encrypted by the store as the share says.
+    pub(crate) fn encrypted(self, config: &Config) -> Self {
+        let (how, which) = config.dialect.encryption();
+        match &config.encryption {
+            ServerEncryption::BucketDefault => self,
+            ServerEncryption::StoreKeys => self.header(how, "AES256"),
+            ServerEncryption::KeyService { key_id } => {
+                let request = self.header(how, config.dialect.key_service());
+                match key_id {
+                    Some(id) => request.header(which, id),
+                    None => request,
+                }
+            }
+        }
     }
 
     /// With a body.

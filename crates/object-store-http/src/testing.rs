@@ -1,13 +1,16 @@
 //! A server for unit tests that need the insides of this crate.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use clock::Clock;
-use model::{BucketSettings, Provider, Secret};
+use model::{BucketSettings, OssSignature, Provider, Secret, ServerEncryption};
 use object_store::PartSource;
 use s3_server::{S3Server, S3ServerConfig};
 
 use crate::{
     config::Config,
+    credentials::{AccessKeys, ReplaceableKeys},
     remote::{Patience, Remote},
     store::RemoteStore,
 };
@@ -40,8 +43,14 @@ impl Fixture {
             prefix: "p/".into(),
             access_key_id: "id".into(),
             secret_access_key: Secret::new("secret"),
+            session_token: Secret::default(),
+            signature: OssSignature::default(),
         };
-        Remote::new(Config::parse(&settings).unwrap(), Patience::default()).unwrap()
+        let patience = Patience::default();
+        let keys = AccessKeys::from(&settings);
+        let keys = ReplaceableKeys::new(keys, Duration::ZERO, patience.clock.clone());
+        let config = Config::parse(&settings, ServerEncryption::BucketDefault).unwrap();
+        Remote::new(config, patience, keys).unwrap()
     }
 
     pub(crate) fn store(&self) -> RemoteStore {

@@ -51,6 +51,9 @@ export type ShareStatus = Answer<Schemas['ShareStatus']>;
 export type Share = Answer<Schemas['Share']>;
 /** Without the secret. */
 export type ShareSettings = Share['settings'];
+export type ShareMode = ShareSettings['engine']['mode'];
+export type ServerEncryption = ShareSettings['engine']['encryption'];
+export type OssSignature = ShareSettings['bucket']['signature'];
 export type BucketSettings = ShareSettings['bucket'];
 /** What is sent to create or replace a share; an empty secret keeps the stored one. */
 export type ShareDraft = Answer<Schemas['ShareSettings']>;

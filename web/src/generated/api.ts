@@ -1170,6 +1170,18 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "open" | "succeeded" | "failed" | "unknown";
+        /** @description What may go over the line, and when. */
+        Bandwidth: {
+            /** @description What holds outside of all windows. */
+            limits?: components["schemas"]["LineLimits"];
+            /**
+             * Format: int32
+             * @description What the windows' clock is ahead of UTC, in minutes.
+             */
+            utc_offset_minutes?: number;
+            /** @description Times with other limits; the first that holds a moment decides. */
+            windows?: components["schemas"]["LineWindow"][];
+        };
         /** @description A client that may not connect. */
         BlockedClient: {
             /** @description Which. */
@@ -1196,6 +1208,10 @@ export interface components {
             region?: string;
             /** @description Its secret. Never leaves the console but towards the gateway. */
             secret_access_key?: string;
+            /** @description Goes with keys that were lent for a while (STS). New ones can be given at any time. */
+            session_token?: string;
+            /** @description How requests to OSS are signed. */
+            signature?: components["schemas"]["OssSignature"];
         };
         /** @description An activation bundle: all that a site needs to join one gateway, once. */
         Bundle: {
@@ -1269,7 +1285,7 @@ export interface components {
          * @description What is checked.
          * @enum {string}
          */
-        CheckName: "name" | "prefix" | "access" | "cache" | "overlap" | "bucket";
+        CheckName: "name" | "prefix" | "access" | "engine" | "cache" | "overlap" | "bucket";
         /** @description All checks. */
         Checks: {
             /** @description In the order in which they should be mended. */
@@ -1434,6 +1450,19 @@ export interface components {
              * @default 0
              */
             window_s: number;
+        };
+        /** @description All of it. */
+        EngineSettings: {
+            /** @description What may go over the line. */
+            bandwidth?: components["schemas"]["Bandwidth"];
+            /** @description How the store encrypts what this share puts. */
+            encryption?: components["schemas"]["ServerEncryption"];
+            /** @description Whether objects stay when clients delete their files. */
+            ignore_delete?: boolean;
+            /** @description Where the files are, and when a write is safe. */
+            mode?: components["schemas"]["ShareMode"];
+            /** @description How files go to the bucket. */
+            uploads?: components["schemas"]["UploadLimits"];
         };
         /** @description Body of every answer that is an error. */
         ErrorBody: {
@@ -1740,6 +1769,36 @@ export interface components {
              * @description When it began, in milliseconds since the epoch.
              */
             since: number;
+        };
+        /** @description Bounds on what goes over the line; 0 is none. */
+        LineLimits: {
+            /**
+             * Format: int64
+             * @description Bytes a second from it.
+             */
+            download_bytes_per_s?: number;
+            /**
+             * Format: int64
+             * @description Bytes a second to the bucket.
+             */
+            upload_bytes_per_s?: number;
+        };
+        /** @description A time of the week with limits of its own. */
+        LineWindow: {
+            /** @description On which days it begins. */
+            days: components["schemas"]["Weekday"][];
+            /**
+             * Format: int32
+             * @description When it begins, in minutes after midnight.
+             */
+            from_minute: number;
+            /** @description What holds within. */
+            limits: components["schemas"]["LineLimits"];
+            /**
+             * Format: int32
+             * @description When it ends; on the next day if that is not later.
+             */
+            to_minute: number;
         };
         /** @description One page of a list. */
         List_AccessKey: {
@@ -2411,6 +2470,8 @@ export interface components {
             provider: components["schemas"]["Provider"];
             /** @description Region. */
             region: string;
+            /** @description How requests to OSS are signed. */
+            signature: components["schemas"]["OssSignature"];
         };
         /** @description What is wanted of a share, without its secret. */
         OpenShare: {
@@ -2425,6 +2486,8 @@ export interface components {
             cache_bytes_max: number;
             /** @description What becomes of a file that was changed on both sides. */
             conflicts: components["schemas"]["ConflictPolicy"];
+            /** @description How its engine works. */
+            engine: components["schemas"]["EngineSettings"];
             /** @description Its name. */
             name: components["schemas"]["ShareName"];
             /** @description How clients reach it. */
@@ -2444,6 +2507,11 @@ export interface components {
             /** @description Which gateways may write to the bucket below the prefix. */
             writers: components["schemas"]["Writers"];
         };
+        /**
+         * @description A version of OSS's signature.
+         * @enum {string}
+         */
+        OssSignature: "v4" | "v1";
         /** @description Totals over all gateways. */
         Overview: {
             /**
@@ -2558,6 +2626,19 @@ export interface components {
          * @enum {string}
          */
         Role: "admin" | "operator" | "auditor" | "viewer";
+        /** @description How the store encrypts what it keeps. */
+        ServerEncryption: {
+            /** @enum {string} */
+            method: "bucket_default";
+        } | {
+            /** @enum {string} */
+            method: "store_keys";
+        } | {
+            /** @description Which; that of the account's by default. */
+            key_id?: string | null;
+            /** @enum {string} */
+            method: "key_service";
+        };
         /**
          * @description How bad it is.
          * @enum {string}
@@ -2581,6 +2662,11 @@ export interface components {
             status_at?: number | null;
         };
         /**
+         * @description Where the files of a share are, and when a write is safe.
+         * @enum {string}
+         */
+        ShareMode: "cache" | "replication" | "write_through";
+        /**
          * @description Name of a share within its gateway; its export path is `/<name>`.
          * @example projects
          */
@@ -2603,6 +2689,8 @@ export interface components {
             cache_bytes_max?: number;
             /** @description What becomes of a file that was changed on both sides. */
             conflicts?: components["schemas"]["ConflictPolicy"];
+            /** @description How its engine works. */
+            engine?: components["schemas"]["EngineSettings"];
             /** @description Its name. */
             name: components["schemas"]["ShareName"];
             /** @description How clients reach it. */
@@ -2888,6 +2976,24 @@ export interface components {
             /** @description Whether it counts. */
             state: components["schemas"]["CertificateState"];
         };
+        /** @description How files go to the bucket. */
+        UploadLimits: {
+            /**
+             * Format: int64
+             * @description Larger files go in parts of at least this length: whole MiB, 5 or more.
+             */
+            part_bytes?: number;
+            /**
+             * Format: int32
+             * @description Requests that change the bucket, at a time, at most; how many there are the store decides.
+             */
+            requests_max?: number;
+            /**
+             * Format: int64
+             * @description A file that never rests is uploaded this long after its first change, in milliseconds.
+             */
+            rest_max_ms?: number;
+        };
         /** @description A person who may log in. */
         User: {
             /**
@@ -2900,6 +3006,11 @@ export interface components {
             /** @description What they may do. */
             role: components["schemas"]["Role"];
         };
+        /**
+         * @description A day of the week.
+         * @enum {string}
+         */
+        Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
         /**
          * @description What a client may do.
          * @enum {string}

@@ -1,8 +1,8 @@
 //! Shares and the checks before one is accepted.
 
 use model::{
-    AccessRule, BucketSettings, ConflictPolicy, ErrorCode, Failure, Provider, ShareName,
-    ShareProtocol, ShareSettings, ShareStatus, Squash, Writers,
+    AccessRule, BucketSettings, ConflictPolicy, EngineSettings, ErrorCode, Failure, OssSignature,
+    Provider, ShareName, ShareProtocol, ShareSettings, ShareStatus, Squash, Writers,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,6 +24,8 @@ pub(crate) struct OpenBucket {
     pub(crate) prefix: String,
     /// Access key id.
     pub(crate) access_key_id: String,
+    /// How requests to OSS are signed.
+    pub(crate) signature: OssSignature,
 }
 
 impl From<BucketSettings> for OpenBucket {
@@ -35,6 +37,7 @@ impl From<BucketSettings> for OpenBucket {
             bucket: bucket.bucket,
             prefix: bucket.prefix,
             access_key_id: bucket.access_key_id,
+            signature: bucket.signature,
         }
     }
 }
@@ -62,6 +65,8 @@ pub(crate) struct OpenShare {
     pub(crate) writers: Writers,
     /// What becomes of a file that was changed on both sides.
     pub(crate) conflicts: ConflictPolicy,
+    /// How its engine works.
+    pub(crate) engine: EngineSettings,
 }
 
 impl From<ShareSettings> for OpenShare {
@@ -77,6 +82,7 @@ impl From<ShareSettings> for OpenShare {
             squash: settings.squash,
             writers: settings.writers,
             conflicts: settings.conflicts,
+            engine: settings.engine,
         }
     }
 }
@@ -126,6 +132,8 @@ pub(crate) enum CheckName {
     Prefix,
     /// Its access rules can be read.
     Access,
+    /// Its engine can work like that.
+    Engine,
     /// Its cache fits the cache disk.
     Cache,
     /// No other share owns the same objects.

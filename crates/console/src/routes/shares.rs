@@ -194,6 +194,9 @@ pub(super) async fn keep_secret(
     if settings.bucket.secret_access_key.is_empty() {
         let stored = app.database.share(id, &settings.name).await?;
         settings.bucket.secret_access_key = stored.bucket.secret_access_key;
+        if settings.bucket.session_token.is_empty() {
+            settings.bucket.session_token = stored.bucket.session_token;
+        }
     }
     Ok(())
 }

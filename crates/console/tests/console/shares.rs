@@ -52,6 +52,11 @@ async fn each_bad_setting_gets_its_error_and_changes_nothing() {
         *settings.pointer_mut(pointer).unwrap() = value;
         settings
     };
+    let engine = |engine: Value| {
+        let mut settings = share("projects", "p/");
+        settings["engine"] = engine;
+        settings
+    };
     for (settings, want) in [
         (
             with("/name", json!("Not a name")),
@@ -101,6 +106,11 @@ async fn each_bad_setting_gets_its_error_and_changes_nothing() {
             with("/bucket/bucket", json!("far-away")),
             (422, "BUCKET_UNREACHABLE"),
         ),
+        (
+            engine(json!({"uploads": {"part_bytes": 1}})),
+            (400, "INVALID_ARGUMENT"),
+        ),
+        (engine(json!({"mode": "safe"})), (400, "INVALID_ARGUMENT")),
         (json!({"name": "projects"}), (400, "INVALID_ARGUMENT")),
         (json!("nonsense"), (400, "INVALID_ARGUMENT")),
     ] {
@@ -165,6 +175,7 @@ async fn a_dry_run_and_a_check_change_nothing() {
         "name=true",
         "prefix=false",
         "access=true",
+        "engine=true",
         "cache=true",
         "overlap=true",
         "bucket=null",
@@ -198,6 +209,37 @@ async fn a_share_is_changed_without_giving_its_secret_again() {
         code(&f.put(&other, share("other", "o/")).await),
         (404, "NOT_FOUND")
     );
+}
+
+#[tokio::test]
+async fn a_session_token_stays_with_its_secret_and_nobody_sees_it() {
+    let f = Fixture::start().await;
+    let gateway = f.join_gateway().await;
+    let one = format!("{}/projects", path(&gateway));
+    let mut lent = share("projects", "p/");
+    lent["bucket"]["session_token"] = json!("lent-token");
+    f.post(&path(&gateway), lent.clone()).await;
+    let token = async || {
+        let intent = gateway.next_intent().await;
+        intent.shares[0].bucket.session_token.expose().to_owned()
+    };
+    assert_eq!(token().await, "lent-token");
+    assert!(!f.get(&one).await.to_string().contains("lent-token"));
+    for (secret, new, expected) in [
+        ("", "", "lent-token"),
+        ("", "another-token", "another-token"),
+        ("very-secret-key", "", ""),
+    ] {
+        lent["bucket"]["secret_access_key"] = json!(secret);
+        lent["bucket"]["session_token"] = json!(new);
+        let upload_delay_ms = lent["upload_delay_ms"].as_u64().unwrap_or(0) + 1;
+        lent["upload_delay_ms"] = json!(upload_delay_ms);
+        let answer = f.put(&one, lent.clone()).await;
+        assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
+        assert_eq!(token().await, expected);
+    }
+    lent["bucket"]["session_token"] = json!("two\nlines");
+    assert_eq!(code(&f.put(&one, lent).await), (400, "INVALID_ARGUMENT"));
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use console::{BucketProbe, Console, ConsoleConfig, Parts};
 use database::{Database, DatabaseConfig};
 use message_bus::{MemBus, MemClient, MessageBus};
 use model::{
-    ActivationBundle, BucketSettings, CMD, ClientId, Command, Downlink, ErrorCode, Event,
-    EventKind, Failure, GatewayId, GatewayStatus, INTENT, Intent, IntentReport, Reply, ReplyBody,
-    Secret, ShareReport, ShareState, ShareStatus, WIRE_VERSION,
+    ActivationBundle, CMD, ClientId, Command, Downlink, ErrorCode, Event, EventKind, Failure,
+    GatewayId, GatewayStatus, INTENT, Intent, IntentReport, Reply, ReplyBody, Secret, ShareReport,
+    ShareSettings, ShareState, ShareStatus, WIRE_VERSION,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -25,8 +25,8 @@ struct FakeProbe;
 
 #[async_trait::async_trait]
 impl BucketProbe for FakeProbe {
-    async fn check(&self, bucket: &BucketSettings) -> Result<(), Failure> {
-        let code = match bucket.bucket.as_str() {
+    async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
+        let code = match settings.bucket.bucket.as_str() {
             "missing" => ErrorCode::BucketNotFound,
             "denied" => ErrorCode::BucketAccessDenied,
             "far-away" => ErrorCode::BucketUnreachable,

@@ -53,7 +53,7 @@ impl Opening {
         let watch = known && matches!(outcome, OpenOutcome::Opened(_));
         self.opened(&events, outcome).await;
         if watch {
-            self.watch_bucket(&events).await;
+            self.watch(events).await;
         }
     }
 
@@ -74,12 +74,12 @@ impl Opening {
     }
 
     /// Asks until the bucket says something that needs nobody's help.
-    async fn watch_bucket(&self, events: &mpsc::Sender<Event>) {
+    pub(super) async fn watch(self, events: mpsc::Sender<Event>) {
         loop {
             let failure = self.check_bucket().await.err().filter(needs_operator);
             let again = failure.is_some();
             let place = self.place.clone();
-            send(events, Event::Checked { place, failure }).await;
+            send(&events, Event::Checked { place, failure }).await;
             if !again {
                 return;
             }

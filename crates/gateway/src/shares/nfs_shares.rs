@@ -7,12 +7,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clock::Clock;
-use model::{ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings, ShareStatus};
+use model::{
+    BucketSettings, ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings, ShareStatus,
+};
 use nfs_server::{ExportOptions, NfsServer};
 use object_fs::{
     FsEvent, ObjectFs, ObjectFsConfig, OpenError, SyncError, SyncSummary, UploadSettings,
 };
-use object_store::{ObjectStore, StoreError, StoreErrorKind};
+use object_store::{ObjectStore, StoreError, StoreErrorKind, Throttle, ThrottledStore};
+use object_store_http::{AccessKeys, OpenOptions, ReplaceableKeys};
 use serde_json::Value;
 
 use super::{
@@ -42,12 +45,17 @@ impl NfsShares {
 #[async_trait]
 impl ShareFactory for NfsShares {
     async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
-        let checked = open_store(settings)?.check().await;
-        checked.map_err(|error| store_failure(&error, settings))
+        let checked = open_store(settings, None)?.check().await;
+        checked.map_err(|error| store_failure(&error, &settings.bucket))
     }
 
     async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure> {
-        let store = open_store(settings)?;
+        let keys = AccessKeys::from(&settings.bucket);
+        let keys = ReplaceableKeys::new(keys, KEYS_PATIENCE, self.clock.clone());
+        let throttle = Throttle::new(self.clock.clone(), settings.engine.bandwidth.clone());
+        let throttle = Arc::new(throttle);
+        let store = open_store(settings, Some(Arc::clone(&keys)))?;
+        let store = Arc::new(ThrottledStore::new(store, Arc::clone(&throttle)));
         let config = ObjectFsConfig {
             name: settings.name.clone(),
             dir: dir.to_owned(),
@@ -57,16 +65,20 @@ impl ShareFactory for NfsShares {
             holder: self.holder.clone(),
             writers: settings.writers,
             conflicts: settings.conflicts,
-            uploads: UploadSettings::default(),
+            mode: settings.engine.mode,
+            ignore_delete: settings.engine.ignore_delete,
+            uploads: UploadSettings::from(settings.engine.uploads),
         };
         let opened = ObjectFs::open(config, store, self.clock.clone()).await;
         let fs = opened.map_err(|error| open_failure(&error))?;
         let server = Arc::clone(&self.server);
-        let settings = settings.clone();
+        let bucket = settings.bucket.clone();
         Ok(Arc::new(NfsShare {
             fs,
             server,
-            settings,
+            bucket,
+            keys,
+            throttle,
         }))
     }
 }
@@ -76,12 +88,16 @@ struct NfsShare {
     fs: Arc<ObjectFs>,
     server: Arc<NfsServer>,
     /// What it was opened with: for the words of its errors.
-    settings: ShareSettings,
+    bucket: BucketSettings,
+    keys: Arc<ReplaceableKeys>,
+    throttle: Arc<Throttle>,
 }
 
 #[async_trait]
 impl Share for NfsShare {
     fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
+        self.keys.replace(AccessKeys::from(&settings.bucket));
+        self.throttle.set(settings.engine.bandwidth.clone());
         match settings.protocol {
             ShareProtocol::Nfs => {}
         }
@@ -116,7 +132,13 @@ impl Share for NfsShare {
 
     async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure> {
         self.fs.sync(path).await.map_err(|error| match &error {
-            SyncError::Store(store) => store_failure(store, &self.settings),
+            SyncError::Store(store) => {
+                let bucket = BucketSettings {
+                    access_key_id: self.keys.keys().id,
+                    ..self.bucket.clone()
+                };
+                store_failure(store, &bucket)
+            }
             SyncError::Index(_) => Failure::new(ErrorCode::Internal, chain(&error)),
         })
     }
@@ -130,9 +152,21 @@ impl Share for NfsShare {
     }
 }
 
-fn open_store(settings: &ShareSettings) -> Result<Arc<dyn ObjectStore>, Failure> {
-    let store = object_store_http::open(&settings.bucket);
-    store.map_err(|error| store_failure(&error, settings))
+/// How long a request whose keys are refused waits for the operator, or whoever lends them, to
+/// send others.
+const KEYS_PATIENCE: Duration = Duration::from_secs(10);
+
+fn open_store(
+    settings: &ShareSettings,
+    keys: Option<Arc<ReplaceableKeys>>,
+) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let options = OpenOptions {
+        encryption: settings.engine.encryption.clone(),
+        keys,
+        ..OpenOptions::default()
+    };
+    let store = object_store_http::open_as(&settings.bucket, options);
+    store.map_err(|error| store_failure(&error, &settings.bucket))
 }
 
 fn rescan_interval(settings: &ShareSettings) -> Option<Duration> {
@@ -142,8 +176,7 @@ fn rescan_interval(settings: &ShareSettings) -> Option<Duration> {
 }
 
 /// The only place where errors of the object store get the words of the operator.
-fn store_failure(error: &StoreError, settings: &ShareSettings) -> Failure {
-    let bucket = &settings.bucket;
+fn store_failure(error: &StoreError, bucket: &BucketSettings) -> Failure {
     let (code, what) = match error.kind() {
         StoreErrorKind::BucketNotFound => (
             ErrorCode::BucketNotFound,

@@ -248,7 +248,13 @@ impl Reconciler {
             (Next::Wait, _) => {}
             (Next::Open, Some(failure)) => run.fail(failure, now),
             (Next::Open, None) => self.open(place),
-            (Next::Serve, _) => run.serve(place.fs_id(), now),
+            (Next::Serve, _) => {
+                let has_new_keys = run.has_new_keys();
+                run.serve(place.fs_id(), now);
+                if has_new_keys {
+                    self.watch(place);
+                }
+            }
             (Next::Hide, _) => run.hide(),
             (Next::Close(after), _) => self.close(place, after),
         }
@@ -289,17 +295,16 @@ impl Reconciler {
         };
         run.phase = Phase::Opening;
         run.restarts.closed();
-        let opening = Opening {
-            factory: Arc::clone(&self.config.factory),
-            cache_dir: self.config.cache_dir.clone(),
-            free_bytes_min: self.config.cache_free_bytes_min,
-            clock: self.config.clock.clone(),
-            settings: run.settings.clone(),
-            goal: run.goal,
-            place: place.clone(),
-        };
-        let job = opening.run(self.events_out.clone());
+        let job = opening(&self.config, place, run).run(self.events_out.clone());
         run.job = Some(spawn_named("open-share", job));
+    }
+
+    /// Asks the bucket what it says to new keys.
+    fn watch(&mut self, place: &Place) {
+        if let Some(run) = self.runs.get_mut(place) {
+            let job = opening(&self.config, place, run).watch(self.events_out.clone());
+            run.job = Some(spawn_named("watch-bucket", job));
+        }
     }
 
     fn close(&mut self, place: &Place, after: AfterClose) {
@@ -381,5 +386,17 @@ impl Reconciler {
         futures::future::join_all(runs.into_values().map(Run::end)).await;
         // Who still has a snapshot must not keep a share alive.
         self.snapshots.send_replace(Arc::default());
+    }
+}
+
+fn opening(config: &ReconcilerConfig, place: &Place, run: &Run) -> Opening {
+    Opening {
+        factory: Arc::clone(&config.factory),
+        cache_dir: config.cache_dir.clone(),
+        free_bytes_min: config.cache_free_bytes_min,
+        clock: config.clock.clone(),
+        settings: run.settings.clone(),
+        goal: run.goal,
+        place: place.clone(),
     }
 }

@@ -132,6 +132,17 @@ impl Run {
         }
     }
 
+    /// Whether it is served with other keys than those that are wanted.
+    pub(super) fn has_new_keys(&self) -> bool {
+        let keys = |s: &ShareSettings| {
+            let bucket = &s.bucket;
+            let (id, secret) = (&bucket.access_key_id, &bucket.secret_access_key);
+            (id.clone(), secret.clone(), bucket.session_token.clone())
+        };
+        let differ = |opened: &Opened| keys(&opened.with) != keys(&self.settings);
+        self.opened().is_some_and(differ)
+    }
+
     /// Lets clients in, by the newest rules.
     pub(super) fn serve(&mut self, fs_id: u64, now: Instant) {
         let Some(opened) = self.take_opened(Phase::Idle) else {
@@ -247,13 +258,18 @@ impl Restarts {
     }
 }
 
-/// Whether a change of settings needs the directory to be opened again; rules for clients
-/// do not.
+/// Whether a change of settings needs the directory to be opened again. Rules for clients do
+/// not, nor new keys for the same bucket, nor what may go over the line.
 fn needs_reopen(old: &ShareSettings, new: &ShareSettings) -> bool {
-    let engine = |s: &ShareSettings| ShareSettings {
-        access: Vec::new(),
-        squash: model::Squash::default(),
-        ..s.clone()
+    let engine = |settings: &ShareSettings| {
+        let mut s = settings.clone();
+        s.access.clear();
+        s.squash = model::Squash::default();
+        s.engine.bandwidth = model::Bandwidth::default();
+        s.bucket.access_key_id.clear();
+        s.bucket.secret_access_key = model::Secret::default();
+        s.bucket.session_token = model::Secret::default();
+        s
     };
     engine(old) != engine(new)
 }

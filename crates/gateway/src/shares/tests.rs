@@ -25,6 +25,8 @@ pub(crate) fn share(name: &str) -> ShareSettings {
         prefix: format!("{name}/"),
         access_key_id: "k".into(),
         secret_access_key: model::Secret::new("s"),
+        session_token: model::Secret::default(),
+        signature: model::OssSignature::default(),
     };
     ShareSettings {
         cache_bytes_max: 1 << 30,
@@ -190,6 +192,7 @@ async fn a_bucket_that_is_taken_away_is_reported_while_its_share_is_served() {
     assert_eq!(world.served(), ["a"]);
     world.fail_bucket(None);
     site.until(|site| site.error_of("a").is_none()).await;
+    assert_eq!(world.log(), ["open a", "serve a", "serve a"]);
 }
 
 #[tokio::test]

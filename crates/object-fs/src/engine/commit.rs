@@ -24,6 +24,7 @@ impl Engine {
         let node = self.known_node(inode).await?;
         posix::require_regular(&node.lock()?.record.attributes())?;
         self.commit_node(&node).await?;
+        self.write_through(&node).await?;
         let state = node.lock()?;
         Ok(state.record.attributes())
     }

@@ -3,15 +3,23 @@
 //! A pin belongs to an inode, so it moves with a rename and goes with a removal. A directory's
 //! pin holds for all that is below it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use cache::{Batch, KeyRange, Table};
+use model::ShareMode;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use vfs::{ErrorKind, Inode, VfsError, VfsResult};
 
 use super::{Engine, ROOT};
-use crate::{fault, keys};
+use crate::{event::FsEvent, fault, keys};
 
 /// Pins of a share: they are in memory.
 const PINS_MAX: usize = 10_000;
@@ -23,6 +31,8 @@ const PIN_INTERVAL: Duration = Duration::from_secs(300);
 pub(crate) struct Pins {
     inodes: RwLock<BTreeSet<Inode>>,
     changed: Notify,
+    /// Whether a replica has found its cache too small: then it works as a cache does.
+    is_outgrown: AtomicBool,
 }
 
 impl Pins {
@@ -37,6 +47,7 @@ impl Pins {
         Ok(Self {
             inodes: RwLock::new(inodes),
             changed: Notify::new(),
+            is_outgrown: AtomicBool::new(false),
         })
     }
 
@@ -82,8 +93,13 @@ impl Engine {
         is_pinned
     }
 
-    /// Whether an inode, or a directory above it, is pinned.
+    /// Whether an inode, or a directory above it, is pinned; in a replica everything is, while
+    /// the cache has room for it.
     pub(crate) fn is_pinned(&self, inode: Inode) -> VfsResult<bool> {
+        let is_outgrown = self.pins.is_outgrown.load(Ordering::Relaxed);
+        if self.config.mode == ShareMode::Replication && !is_outgrown {
+            return Ok(true);
+        }
         if self.pins.inodes.read().is_empty() {
             return Ok(false);
         }
@@ -100,11 +116,41 @@ impl Engine {
         Ok(false)
     }
 
+    /// The roots of what should be in the cache.
+    async fn wanted_here(&self) -> VfsResult<Vec<Inode>> {
+        let is_replica = self.config.mode == ShareMode::Replication;
+        if is_replica && !self.has_outgrown().await? {
+            return Ok(vec![ROOT]);
+        }
+        Ok(self.pins.inodes.read().iter().copied().collect())
+    }
+
+    /// Whether the files of a replica are more than its cache can hold; that is told once.
+    async fn has_outgrown(&self) -> VfsResult<bool> {
+        let (bytes, room) = (self.tree_bytes(ROOT).await?, self.room_for_trees());
+        let is_outgrown = bytes > room;
+        let before = self.pins.is_outgrown.swap(is_outgrown, Ordering::Relaxed);
+        if is_outgrown && !before {
+            self.events.push(FsEvent::ReplicaTooLarge { bytes, room });
+        }
+        Ok(is_outgrown)
+    }
+
+    /// There is something new, or no room: a replica looks soon at what it has and what it can.
+    pub(crate) fn replicate_soon(&self) {
+        if self.config.mode == ShareMode::Replication {
+            self.pins.changed.notify_one();
+        }
+    }
+
     /// Fetches what is pinned and not in the cache: after each pin, and now and then, because
     /// the bucket's content changes.
     pub(crate) async fn keep_pins_for_ever(self: Arc<Self>) {
         loop {
-            let pinned: Vec<Inode> = self.pins.inodes.read().iter().copied().collect();
+            let pinned = self.wanted_here().await.unwrap_or_else(|e| {
+                tracing::warn!(error = %e, "cannot see what is pinned");
+                Vec::new()
+            });
             for inode in pinned {
                 if let Err(e) = self.fetch_tree(inode, &mut |_| {}).await
                     && e.kind() != ErrorKind::Stale

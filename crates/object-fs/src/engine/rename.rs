@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache::{Batch, KeyRange, Run, Table, Ticket};
 use vfs::{Caller, ErrorKind, FileType, Inode, Rename, VfsResult, posix};
 
-use super::{Engine, make::touch_dir, unlink::Fate};
+use super::{Engine, make::touch_dir};
 use crate::{
     fault, keys,
     node::{Locked, Node},
@@ -112,7 +112,7 @@ impl Engine {
             if is_dir {
                 self.require_empty(target.inode)?;
             }
-            runs = self.unlink(locked.get(target)?, Fate::Bury, &mut batch)?;
+            runs = self.unlink(locked.get(target)?, self.fate_of_removed(), &mut batch)?;
             touch_dir(locked.get(&subjects.to)?, now, -i32::from(is_dir));
             self.count_removed(&mut namespace, &mut batch);
         }

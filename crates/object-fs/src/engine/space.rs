@@ -154,6 +154,10 @@ impl Engine {
             // What left is counted when its holes are made, a little later.
             self.clock.sleep(LOOK_AGAIN).await;
         }
+        if spared > VISITS_MAX {
+            // Nothing may leave: perhaps the cache is too small for a replica by now.
+            self.replicate_soon();
+        }
         self.space.has_changed();
         Ok(())
     }

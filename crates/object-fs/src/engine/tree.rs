@@ -36,7 +36,7 @@ impl Engine {
         top: Inode,
         fetched: &mut (dyn FnMut(u64) + Send),
     ) -> VfsResult<()> {
-        let mut room = self.config.cache_bytes_max / 100 * HIGH_PERCENT;
+        let mut room = self.room_for_trees();
         let mut tree = Tree::new(top);
         loop {
             let files = tree.next_files(self)?;
@@ -52,6 +52,28 @@ impl Engine {
                     VfsError::new(ErrorKind::NoSpace, "the tree is larger than the cache")
                 })?;
             }
+        }
+    }
+
+    /// What trees that stay in the cache may have: above it eviction begins.
+    pub(super) fn room_for_trees(&self) -> u64 {
+        self.config.cache_bytes_max / 100 * HIGH_PERCENT
+    }
+
+    /// The length of all files at and below an inode.
+    pub(super) async fn tree_bytes(&self, top: Inode) -> VfsResult<u64> {
+        let (mut tree, mut bytes) = (Tree::new(top), 0_u64);
+        loop {
+            let files = tree.next_files(self)?;
+            if files.is_empty() {
+                return Ok(bytes);
+            }
+            for inode in files {
+                let size = self.load_record(inode)?.map(|record| record.content.size);
+                bytes = bytes.saturating_add(size.unwrap_or(0));
+            }
+            // A walk of millions of files lets others go on.
+            tokio::task::yield_now().await;
         }
     }
 

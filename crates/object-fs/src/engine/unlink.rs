@@ -7,8 +7,10 @@ use vfs::{Caller, ErrorKind, FileType, Inode, Name, VfsResult, posix};
 
 use super::{Engine, Namespace, make::touch_dir};
 use crate::{
-    fault, keys,
+    fault,
+    keys::{self, KeyState},
     node::{DataState, Locked, Node, NodeState},
+    record::Remote,
     upload::Work,
 };
 
@@ -48,7 +50,8 @@ impl Engine {
                 }
             }
             let mut batch = Batch::default();
-            let runs = self.unlink(locked.get(&child)?, Fate::Bury, &mut batch)?;
+            let fate = self.fate_of_removed();
+            let runs = self.unlink(locked.get(&child)?, fate, &mut batch)?;
             self.leave_dir(
                 locked.get(&parent)?,
                 child.inode,
@@ -59,6 +62,15 @@ impl Engine {
             (self.index.submit(batch), runs)
         };
         self.finish_removal(&child, ticket, runs).await
+    }
+
+    /// Of what clients delete.
+    pub(crate) fn fate_of_removed(&self) -> Fate {
+        if self.config.ignore_delete {
+            Fate::Keep
+        } else {
+            Fate::Bury
+        }
     }
 
     pub(crate) fn count_removed(&self, namespace: &mut Namespace, batch: &mut Batch) {
@@ -110,12 +122,14 @@ impl Engine {
         let claim = state.record.claim.take();
         let remote = state.record.remote.take();
         match fate {
-            Fate::Bury => {
+            Fate::Bury | Fate::Keep => {
                 if let Some(claim) = claim {
-                    self.bury_claim(&claim, remote.as_ref(), batch);
+                    self.bury_claim(&claim, remote.as_ref(), batch)?;
                 }
-                if let Some(remote) = remote {
-                    self.bury(&remote, batch);
+                match remote {
+                    Some(remote) if fate == Fate::Keep => keep(remote, batch),
+                    Some(remote) => self.bury(&remote, batch),
+                    None => {}
                 }
             }
             Fate::GoneInBucket => {
@@ -187,11 +201,19 @@ impl Engine {
     }
 }
 
+/// Notes that an object stays though its file is gone.
+fn keep(remote: Remote, batch: &mut Batch) {
+    let kept = KeyState::Kept { etag: remote.etag };
+    batch.put(Table::Keys, &*remote.key, kept.encode());
+}
+
 /// What becomes of a removed inode's object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It is to be deleted.
     Bury,
+    /// It stays, and is not shown any more.
+    Keep,
     /// It is not there any more.
     GoneInBucket,
 }

@@ -41,6 +41,7 @@ impl Engine {
         }
         if stability == Stability::Stable {
             self.commit_node(&node).await?;
+            self.write_through(&node).await?;
         }
         let state = node.lock()?;
         Ok(state.record.attributes())

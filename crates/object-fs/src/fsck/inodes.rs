@@ -252,7 +252,7 @@ impl Checker<'_> {
                 fixed.claim = None;
                 fix.put(Table::Inodes, keys::of_inode(inode), fixed.encode());
             }
-            Some(KeyState::Tomb { .. } | KeyState::Gone) | None => {
+            Some(KeyState::Tomb { .. } | KeyState::Kept { .. } | KeyState::Gone) | None => {
                 let expected = None;
                 let claimed = KeyState::Claimed { inode, expected };
                 fix.put(Table::Keys, claim, claimed.encode());

@@ -31,6 +31,7 @@ impl Checker<'_> {
                     self.find(Check::KeyWithoutInode, what, fix);
                 }
             }
+            KeyState::Kept { .. } => {}
             KeyState::Gone => {
                 // What is there all the same, a listing finds.
                 if self.tables.get(Table::Tombstones, &entry.key)?.is_none() {

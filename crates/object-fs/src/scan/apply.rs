@@ -122,12 +122,25 @@ impl Engine {
             Some(KeyState::Held { inode }) => {
                 return self.compare((page, object), inode, changes, summary);
             }
+            // Deleted here, where the share says that objects stay.
+            Some(KeyState::Kept { etag }) if etag.is_none() || etag == object.etag => {
+                return Ok(());
+            }
+            // Its last upload ended after the delete.
+            Some(KeyState::Kept { .. })
+                if page.source == Source::Object && self.is_ours(object) =>
+            {
+                let etag = object.etag.clone();
+                let kept = KeyState::Kept { etag }.encode();
+                changes.batch.put(Table::Keys, &object.key, kept);
+                return Ok(());
+            }
             // Deleted by us; the listing may be from before.
-            Some(KeyState::Gone) if page.source != Source::Object => {
+            Some(KeyState::Kept { .. } | KeyState::Gone) if page.source != Source::Object => {
                 changes.suspects.push(object.key.clone());
                 return Ok(());
             }
-            Some(KeyState::Gone) => {
+            Some(KeyState::Kept { .. } | KeyState::Gone) => {
                 changes.batch.remove(Table::Keys, &object.key);
                 changes.batch.remove(Table::Tombstones, &object.key);
             }
@@ -386,6 +399,9 @@ impl Engine {
                     KeyState::Held { inode } => {
                         summary.removed += u64::from(self.vanish(inode, key).await?);
                     }
+                    // A listing that lags behind must not bring it back with the next one.
+                    KeyState::Kept { .. } if is_listed => suspects.push(key.to_owned()),
+                    KeyState::Kept { .. } => self.forget_kept(key)?,
                     KeyState::Gone => self.forget_deletion(&entry.key, |gone| {
                         // The listing began after it.
                         matches!(page.source, Source::Listing(Some(n)) if gone.listing < n)

@@ -55,7 +55,7 @@ impl Engine {
                 });
             }
             Some(KeyState::Claimed { expected, .. }) => expected,
-            Some(KeyState::Tomb { etag, .. }) => etag,
+            Some(KeyState::Tomb { etag, .. } | KeyState::Kept { etag }) => etag,
             Some(KeyState::Gone) | None => None,
         };
         let mut batch = Batch::default();
@@ -75,7 +75,12 @@ impl Engine {
     }
 
     /// A claim on a key that is not the inode's any more: what may be there is to be deleted.
-    pub(super) fn bury_stale_claim(&self, state: &mut NodeState, key: &str, batch: &mut Batch) {
+    pub(super) fn bury_stale_claim(
+        &self,
+        state: &mut NodeState,
+        key: &str,
+        batch: &mut Batch,
+    ) -> VfsResult<()> {
         if state
             .record
             .claim
@@ -83,8 +88,9 @@ impl Engine {
             .is_some_and(|claim| claim != key)
             && let Some(claim) = state.record.claim.take()
         {
-            self.bury_claim(&claim, state.record.remote.as_ref(), batch);
+            self.bury_claim(&claim, state.record.remote.as_ref(), batch)?;
         }
+        Ok(())
     }
 
     /// Somebody else's bytes are where this inode's should go: they go first.
@@ -122,7 +128,9 @@ impl Engine {
                     }
                     at = inode;
                 }
-                Some(KeyState::Tomb { .. } | KeyState::Gone) | None => return Ok(false),
+                Some(KeyState::Tomb { .. } | KeyState::Kept { .. } | KeyState::Gone) | None => {
+                    return Ok(false);
+                }
             }
         }
         Ok(false)

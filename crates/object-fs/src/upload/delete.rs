@@ -167,6 +167,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Forgets an object that stayed when its file was deleted: it is not there any more.
+    pub(crate) fn forget_kept(&self, key: &str) -> VfsResult<()> {
+        let _names = self.namespace.lock();
+        if matches!(self.key_state(key)?, Some(KeyState::Kept { .. })) {
+            let mut batch = Batch::default();
+            batch.remove(Table::Keys, key);
+            // Nobody waits for it: after a crash it is found again.
+            let _unawaited = self.index.submit(batch);
+        }
+        Ok(())
+    }
+
     /// Who buries a key queues its deletion before the index has it, but lets go of the names
     /// only after.
     fn buried_now(&self, key: &str) -> VfsResult<Option<Tomb>> {
@@ -177,7 +189,13 @@ impl Engine {
     fn buried(&self, key: &str) -> VfsResult<Option<Tomb>> {
         Ok(match self.key_state(key)? {
             Some(KeyState::Tomb { etag, owner }) => Some(Tomb { etag, owner }),
-            Some(KeyState::Claimed { .. } | KeyState::Held { .. } | KeyState::Gone) | None => None,
+            Some(
+                KeyState::Claimed { .. }
+                | KeyState::Held { .. }
+                | KeyState::Kept { .. }
+                | KeyState::Gone,
+            )
+            | None => None,
         })
     }
 }

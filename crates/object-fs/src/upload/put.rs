@@ -160,7 +160,7 @@ impl Engine {
     }
 
     /// Whether an object was put by this share, now or in an earlier life.
-    pub(super) fn is_ours(&self, meta: &ObjectMeta) -> bool {
+    pub(crate) fn is_ours(&self, meta: &ObjectMeta) -> bool {
         let found = meta.metadata.as_ref().and_then(|m| m.get(VERSION_KEY));
         let prefix = format!("{:016x}/", self.identity.share);
         found.is_some_and(|found| found.starts_with(&prefix))

@@ -8,7 +8,7 @@ use std::{
 
 use clock::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 use vfs::Inode;
 
 use super::Outcome;
@@ -101,6 +101,7 @@ pub(crate) struct Queue {
     rest_max: Duration,
     inner: Mutex<Inner>,
     changed: Notify,
+    settled: Notify,
 }
 
 /// What there is to say about it.
@@ -122,6 +123,7 @@ impl Queue {
             rest_max,
             inner: Mutex::default(),
             changed: Notify::new(),
+            settled: Notify::new(),
         }
     }
 
@@ -225,7 +227,17 @@ impl Queue {
         self.changed.notified()
     }
 
+    /// Resolves when some piece of work has ended.
+    pub(crate) fn settled(&self) -> Notified<'_> {
+        self.settled.notified()
+    }
+
     pub(crate) fn finish(&self, work: &Work, outcome: Outcome, now: Instant) {
+        self.end(work, outcome, now);
+        self.settled.notify_waiters();
+    }
+
+    fn end(&self, work: &Work, outcome: Outcome, now: Instant) {
         let mut inner = self.inner.lock();
         let Some(item) = inner.items.get_mut(work) else {
             return;

@@ -54,7 +54,7 @@ impl Engine {
             }
             let mut state = node.lock()?;
             let mut batch = Batch::default();
-            self.bury_stale_claim(&mut state, key, &mut batch);
+            self.bury_stale_claim(&mut state, key, &mut batch)?;
             if state.record.attributes.file_type == FileType::Directory
                 && state.record.remote.as_ref().is_some_and(|r| &*r.key != key)
                 && let Some(marker) = state.record.remote.take()

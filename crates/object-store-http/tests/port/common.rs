@@ -64,6 +64,8 @@ pub(crate) fn settings(endpoint: &str, prefix: &str) -> BucketSettings {
         prefix: prefix.into(),
         access_key_id: "id".into(),
         secret_access_key: Secret::new("secret"),
+        session_token: Secret::default(),
+        signature: model::OssSignature::default(),
     }
 }
 

@@ -54,7 +54,7 @@ fn there(etag: &str) -> Act {
 
 /// Acts its script out, a request each; tells what it was asked.
 pub(crate) struct Script {
-    pub(crate) endpoint: String,
+    endpoint: String,
     pub(crate) store: Arc<dyn ObjectStore>,
     asked: Arc<Mutex<Vec<String>>>,
     _serving: Task,

@@ -7,5 +7,7 @@
 
 mod common;
 mod damage;
+mod fake_oss;
 mod faults;
+mod oss;
 mod promises;

@@ -45,6 +45,8 @@ impl Share {
             holder: "test".into(),
             writers: model::Writers::Many,
             conflicts: model::ConflictPolicy::default(),
+            mode: model::ShareMode::Cache,
+            ignore_delete: false,
             uploads: object_fs::UploadSettings::default(),
         };
         let fs = ObjectFs::open(config, Arc::clone(&store) as _, clock.clone());

@@ -7,6 +7,7 @@ const CHECKS: readonly (readonly [string, string])[] = [
   ['name', 'Name is free and well formed'],
   ['prefix', 'Prefix is well formed'],
   ['access', 'Access rules are well formed'],
+  ['engine', 'Mode, bandwidth and uploads are possible'],
   ['cache', 'Cache disk has room'],
   ['overlap', 'No other share has this part of the bucket'],
   ['bucket', 'Bucket answers and takes the keys'],

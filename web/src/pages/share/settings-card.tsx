@@ -3,6 +3,7 @@ import { Card } from '../../components/card';
 import { Facts } from '../../components/facts';
 import { formatBytes } from '../../format/bytes';
 import { formatDuration, formatSpan } from '../../format/duration';
+import { windowsText } from './line-windows';
 import { bucketText } from './share-figures';
 
 const PROVIDERS = { s3: 'S3', oss: 'Alibaba Cloud OSS' };
@@ -14,8 +15,26 @@ const CONFLICTS = {
   gateway_wins: 'the gateway wins',
 };
 
+const MODES = { cache: 'cache', replication: 'replication', write_through: 'write-through' };
+const ENCRYPTION = {
+  bucket_default: 'as the bucket says',
+  store_keys: 'with keys of the store',
+  key_service: 'with a key of the key service',
+};
+
+function lineText(bytes: number | undefined): string {
+  return bytes === undefined || bytes === 0 ? 'no bound' : `${formatBytes(bytes)}/s`;
+}
+
+function uploadsText({ part_bytes, requests_max, rest_max_ms }: ShareSettings['engine']['uploads']): string {
+  const parts = `in parts of ${formatBytes(part_bytes)}`;
+  return `${parts}, at most ${String(requests_max)} at a time, at the latest after ${formatDuration(rest_max_ms)}`;
+}
+
 export function SettingsCard({ settings }: { settings: ShareSettings }) {
-  const { bucket } = settings;
+  const { bucket, engine } = settings;
+  const { limits, windows } = engine.bandwidth;
+  const line = `${lineText(limits.upload_bytes_per_s)} up, ${lineText(limits.download_bytes_per_s)} down`;
   const rescan = settings.rescan_interval_s;
   return (
     <Card title="Settings" data-testid="share-settings">
@@ -32,6 +51,11 @@ export function SettingsCard({ settings }: { settings: ShareSettings }) {
           { name: 'Users', value: SQUASH[settings.squash] },
           { name: 'Writers', value: WRITERS[settings.writers] },
           { name: 'Changed on both sides', value: CONFLICTS[settings.conflicts] },
+          { name: 'Mode', value: MODES[engine.mode] },
+          { name: 'Deleted files', value: engine.ignore_delete ? 'their objects stay' : 'their objects go' },
+          { name: 'Objects are encrypted', value: ENCRYPTION[engine.encryption.method] },
+          { name: 'Uploads', value: uploadsText(engine.uploads) },
+          { name: 'Bandwidth', value: windows.length === 0 ? line : `${line}; ${windowsText(windows)}` },
           { name: 'Clients', value: <Rules settings={settings} /> },
         ]}
       />

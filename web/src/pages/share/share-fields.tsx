@@ -1,7 +1,8 @@
-import type { ConflictPolicy, Provider, Squash, Writers } from '../../api/types';
+import type { ConflictPolicy, OssSignature, Provider, Squash, Writers } from '../../api/types';
 import { Card } from '../../components/card';
 import { SelectField, TextField } from '../../components/field';
 import { AccessRules } from './access-rules';
+import { EngineFields } from './engine-fields';
 import type { FormErrors, ShareForm } from './share-form-state';
 
 const PROVIDERS: [Provider, string][] = [
@@ -27,6 +28,11 @@ const CONFLICTS: [ConflictPolicy, string][] = [
   ['gateway_wins', 'the gateway wins; the object is overwritten'],
 ];
 
+const SIGNATURES: [OssSignature, string][] = [
+  ['v4', 'version 4'],
+  ['v1', 'version 1, for old endpoints'],
+];
+
 interface ShareFieldsProps {
   form: ShareForm;
   errors: FormErrors;
@@ -40,6 +46,7 @@ export function ShareFields(props: ShareFieldsProps) {
       <BucketFields {...props} />
       <ServingFields {...props} />
       <UploadFields {...props} />
+      <EngineFields {...props} />
     </>
   );
 }
@@ -66,6 +73,15 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
           onChange={(provider) => onChange({ provider })}
           data-testid="share-provider"
         />
+        {form.provider === 'oss' && (
+          <SelectField
+            label="Signature"
+            value={form.signature}
+            options={SIGNATURES}
+            onChange={(signature) => onChange({ signature })}
+            data-testid="share-signature"
+          />
+        )}
         <TextField
           label="Endpoint"
           hint="As the gateway reaches it."
@@ -117,6 +133,15 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
           onChange={(secret_access_key) => onChange({ secret_access_key })}
           autoComplete="new-password"
           data-testid="share-secret"
+        />
+        <TextField
+          label="Session token"
+          hint="Only with keys that were lent for a while (STS)."
+          type="password"
+          value={form.session_token}
+          onChange={(session_token) => onChange({ session_token })}
+          autoComplete="off"
+          data-testid="share-session-token"
         />
       </div>
     </Card>

@@ -12,6 +12,7 @@ const SETTINGS: ShareSettings = {
     bucket: 'company',
     prefix: 'projects/',
     access_key_id: 'key',
+    signature: 'v4',
   },
   cache_bytes_max: 12_345_678_901,
   upload_delay_ms: 2_500,
@@ -20,11 +21,29 @@ const SETTINGS: ShareSettings = {
   squash: 'none',
   writers: 'many',
   conflicts: 'gateway_wins',
+  engine: {
+    mode: 'write_through',
+    ignore_delete: true,
+    encryption: { method: 'key_service', key_id: 'key-7' },
+    bandwidth: {
+      limits: { upload_bytes_per_s: 1_000_000, download_bytes_per_s: 0 },
+      windows: [
+        {
+          days: ['saturday'],
+          from_minute: 0,
+          to_minute: 1_440,
+          limits: { upload_bytes_per_s: 0, download_bytes_per_s: 123_457 },
+        },
+      ],
+      utc_offset_minutes: -210,
+    },
+    uploads: { rest_max_ms: 5, part_bytes: 16_777_216, requests_max: 7 },
+  },
 };
 
 it('an edit that touches nothing changes nothing', () => {
   const draft = draftOf(formOf(SETTINGS), SETTINGS);
-  expect(draft).toEqual({ ...SETTINGS, bucket: { ...SETTINGS.bucket, secret_access_key: '' } });
+  expect(draft).toEqual({ ...SETTINGS, bucket: { ...SETTINGS.bucket, secret_access_key: '', session_token: '' } });
 });
 
 it('a prefix gets its slash and texts lose their blanks', () => {
@@ -53,6 +72,14 @@ it.each([
   ['upload_delay_s', '-1'],
   ['upload_delay_s', ''],
   ['rescan_interval_s', '1.5'],
+  ['upload_mib_s', 'x'],
+  ['download_mib_s', '0.001'],
+  ['line_windows', 'always'],
+  ['utc_offset', '8'],
+  ['rest_max_s', '90000'],
+  ['part_mib', '4'],
+  ['part_mib', '8.5'],
+  ['requests_max', '0'],
 ] as const)('%s = "%s" is pointed out', (field, text) => {
   expect(formErrors({ ...formOf(SETTINGS), [field]: text }, true)).toHaveProperty(field);
 });

@@ -1,8 +1,18 @@
 // What is typed into the share form, and how it becomes settings.
 
-import type { AccessRule, ConflictPolicy, Provider, ShareDraft, ShareSettings, Squash, Writers } from '../../api/types';
+import type {
+  AccessRule,
+  ConflictPolicy,
+  OssSignature,
+  Provider,
+  ShareDraft,
+  ShareSettings,
+  Squash,
+  Writers,
+} from '../../api/types';
+import { EMPTY_ENGINE_FORM, engineErrors, engineFormOf, engineOf, type EngineForm } from './engine-form-state';
 
-export interface ShareForm {
+export interface ShareForm extends EngineForm {
   name: string;
   provider: Provider;
   endpoint: string;
@@ -11,6 +21,8 @@ export interface ShareForm {
   prefix: string;
   access_key_id: string;
   secret_access_key: string;
+  session_token: string;
+  signature: OssSignature;
   cache_gib: string;
   upload_delay_s: string;
   rescan_interval_s: string;
@@ -31,6 +43,8 @@ export const EMPTY_FORM: ShareForm = {
   prefix: '',
   access_key_id: '',
   secret_access_key: '',
+  session_token: '',
+  signature: 'v4',
   cache_gib: '20',
   upload_delay_s: '5',
   rescan_interval_s: '300',
@@ -38,14 +52,17 @@ export const EMPTY_FORM: ShareForm = {
   squash: 'root',
   writers: 'one',
   conflicts: 'keep_both',
+  ...EMPTY_ENGINE_FORM,
 };
 
 export function formOf(settings: ShareSettings): ShareForm {
   const { bucket } = settings;
   return {
     ...bucket,
+    ...engineFormOf(settings.engine),
     name: settings.name,
     secret_access_key: '',
+    session_token: '',
     cache_gib: String(Number((settings.cache_bytes_max / GIB).toFixed(3))),
     upload_delay_s: String(settings.upload_delay_ms / 1000),
     rescan_interval_s: String(settings.rescan_interval_s),
@@ -71,6 +88,8 @@ export function draftOf(form: ShareForm, replaced?: ShareSettings): ShareDraft {
       prefix: slashed(form.prefix.trim()),
       access_key_id: form.access_key_id.trim(),
       secret_access_key: form.secret_access_key,
+      session_token: form.session_token.trim(),
+      signature: form.signature,
     },
     cache_bytes_max: untouched ? replaced.cache_bytes_max : Math.round(Number(form.cache_gib) * GIB),
     upload_delay_ms: Math.round(Number(form.upload_delay_s) * 1000),
@@ -79,6 +98,7 @@ export function draftOf(form: ShareForm, replaced?: ShareSettings): ShareDraft {
     squash: form.squash,
     writers: form.writers,
     conflicts: form.conflicts,
+    engine: engineOf(form),
   };
 }
 
@@ -98,7 +118,7 @@ const NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** What can be seen to be wrong without asking the console. */
 export function formErrors(form: ShareForm, editing: boolean): FormErrors {
-  const errors: FormErrors = {};
+  const errors: FormErrors = engineErrors(form);
   const require = (field: 'bucket' | 'access_key_id' | 'secret_access_key', sentence: string) => {
     if (form[field].trim() === '') errors[field] = sentence;
   };

@@ -138,6 +138,8 @@ async fn start_store(
         prefix: "demo/".to_owned(),
         access_key_id: keys.access_key_id,
         secret_access_key: keys.secret_access_key,
+        session_token: model::Secret::default(),
+        signature: model::OssSignature::default(),
     };
     Ok((store, bucket))
 }

@@ -128,7 +128,9 @@ impl OverHttp {
             holder: "gw-test".into(),
             writers: model::Writers::One,
             conflicts: settings.conflicts,
-            uploads: UploadSettings::default(),
+            mode: settings.engine.mode,
+            ignore_delete: settings.engine.ignore_delete,
+            uploads: UploadSettings::from(settings.engine.uploads),
         };
         let fs = ObjectFs::open(config, Arc::clone(&store), clock.clone());
         let fs = fs.await.unwrap();

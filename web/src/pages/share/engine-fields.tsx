@@ -1,0 +1,150 @@
+// How a share's engine works: modes, bandwidth, uploads.
+
+import type { ServerEncryption, ShareMode } from '../../api/types';
+import { Card } from '../../components/card';
+import { SelectField, TextField } from '../../components/field';
+import type { EngineForm } from './engine-form-state';
+
+const MODES: [ShareMode, string][] = [
+  ['cache', 'cache: changes go to the bucket behind the writer'],
+  ['replication', 'replication: all files are here, too'],
+  ['write_through', 'write-through: a commit waits for the bucket'],
+];
+
+const IGNORE_DELETE: ['no' | 'yes', string][] = [
+  ['no', 'deletes its object'],
+  ['yes', 'leaves its object in the bucket'],
+];
+
+const ENCRYPTION: [ServerEncryption['method'], string][] = [
+  ['bucket_default', 'as the bucket says'],
+  ['store_keys', 'with keys of the store'],
+  ['key_service', 'with a key of the key service'],
+];
+
+interface EngineFieldsProps {
+  form: EngineForm;
+  errors: Partial<Record<keyof EngineForm, string>>;
+  onChange: (change: Partial<EngineForm>) => void;
+}
+
+export function EngineFields(props: EngineFieldsProps) {
+  return (
+    <>
+      <ModeFields {...props} />
+      <LineFields {...props} />
+    </>
+  );
+}
+
+function ModeFields({ form, onChange }: EngineFieldsProps) {
+  return (
+    <Card title="Mode" note="What is kept where, and when a write is safe.">
+      <div className="form form-columns">
+        <SelectField
+          label="Mode"
+          value={form.mode}
+          options={MODES}
+          onChange={(mode) => onChange({ mode })}
+          data-testid="share-mode"
+        />
+        <SelectField
+          label="Deleting a file"
+          value={form.ignore_delete}
+          options={IGNORE_DELETE}
+          onChange={(ignore_delete) => onChange({ ignore_delete })}
+          data-testid="share-ignore-delete"
+        />
+        <SelectField
+          label="Objects are encrypted"
+          value={form.encryption}
+          options={ENCRYPTION}
+          onChange={(encryption) => onChange({ encryption })}
+          data-testid="share-encryption"
+        />
+        {form.encryption === 'key_service' && (
+          <TextField
+            label="Id of the key"
+            hint="Empty for the account's own."
+            value={form.encryption_key_id}
+            onChange={(encryption_key_id) => onChange({ encryption_key_id })}
+            spellCheck={false}
+            data-testid="share-encryption-key"
+          />
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function LineFields({ form, errors, onChange }: EngineFieldsProps) {
+  return (
+    <Card title="Line to the bucket" note="What this share may use of it, in all; 0 is no bound.">
+      <div className="form form-columns">
+        <TextField
+          label="To the bucket"
+          error={errors.upload_mib_s}
+          value={form.upload_mib_s}
+          suffix="MiB/s"
+          inputMode="decimal"
+          onChange={(upload_mib_s) => onChange({ upload_mib_s })}
+          data-testid="share-upload-limit"
+        />
+        <TextField
+          label="From the bucket"
+          error={errors.download_mib_s}
+          value={form.download_mib_s}
+          suffix="MiB/s"
+          inputMode="decimal"
+          onChange={(download_mib_s) => onChange({ download_mib_s })}
+          data-testid="share-download-limit"
+        />
+        <TextField
+          label="Times with other limits"
+          hint="Such as mon-fri 08:00-18:00 up 1 down 2; the first that holds decides."
+          error={errors.line_windows}
+          value={form.line_windows}
+          onChange={(line_windows) => onChange({ line_windows })}
+          spellCheck={false}
+          data-testid="share-line-windows"
+        />
+        <TextField
+          label="Ahead of UTC"
+          error={errors.utc_offset}
+          value={form.utc_offset}
+          onChange={(utc_offset) => onChange({ utc_offset })}
+          data-testid="share-utc-offset"
+        />
+        <TextField
+          label="Longest rest"
+          hint="A file that is written all the time goes this long after its first change."
+          error={errors.rest_max_s}
+          value={form.rest_max_s}
+          suffix="s"
+          inputMode="decimal"
+          onChange={(rest_max_s) => onChange({ rest_max_s })}
+          data-testid="share-rest-max"
+        />
+        <TextField
+          label="Length of a part"
+          hint="Larger files go in parts."
+          error={errors.part_mib}
+          value={form.part_mib}
+          suffix="MiB"
+          inputMode="numeric"
+          onChange={(part_mib) => onChange({ part_mib })}
+          data-testid="share-part-size"
+        />
+        <TextField
+          label="Requests at a time"
+          hint="At most; how many there are, the object store decides."
+          error={errors.requests_max}
+          value={form.requests_max}
+          inputMode="numeric"
+          onChange={(requests_max) => onChange({ requests_max })}
+          data-testid="share-requests-max"
+        />
+      </div>
+    </Card>
+  );
+}
