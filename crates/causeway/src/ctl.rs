@@ -8,6 +8,7 @@ mod args;
 mod ask;
 mod audit;
 mod command;
+mod engine_args;
 mod error;
 mod event;
 mod gateway;

@@ -5,6 +5,8 @@ mod program {
     mod authority;
     mod bad_input;
     mod ctl;
+    mod engine;
+    mod fake_bucket;
     mod interoperability;
     mod kills;
     mod listeners;

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use model::{AccessRule, ConflictPolicy, Provider, Secret, Squash, WriteAccess, Writers};
+use model::{
+    AccessRule, ConflictPolicy, OssSignature, Provider, Secret, Squash, WriteAccess, Writers,
+};
 use serde_json::{Map, Value, json};
 
-use super::{CtlError, secret_input::SecretInput, units};
+use super::{CtlError, engine_args::EngineArgs, secret_input::SecretInput, units};
 use crate::environment::Environment;
 
 /// What can be said of a share. What is not given is the default (create) or stays (edit).
@@ -56,6 +58,22 @@ pub(super) struct SettingsArgs {
     /// What becomes of a file that was changed here and in the bucket [default: keep-both]
     #[arg(long, value_enum)]
     conflicts: Option<ConflictsArg>,
+    /// How requests to OSS are signed [default: v4]
+    #[arg(long, value_enum)]
+    signature: Option<SignatureArg>,
+    /// File with the session token of keys that were lent for a while (STS)
+    #[arg(long, value_name = "FILE")]
+    session_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SignatureArg {
+    /// With region and scope
+    V4,
+    /// That of old endpoints
+    V1,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -154,6 +172,7 @@ impl SettingsArgs {
         put(settings, "conflicts", conflicts.map(|policy| json!(policy)));
         let access = (!self.allow.is_empty()).then(|| json!(self.allow));
         put(settings, "access", access);
+        self.engine.apply(settings);
         Ok(())
     }
 
@@ -184,6 +203,13 @@ impl SettingsArgs {
             "secret_access_key",
             secret.map(|secret| json!(secret)),
         );
+        let signature = self.signature.map(|version| match version {
+            SignatureArg::V4 => OssSignature::V4,
+            SignatureArg::V1 => OssSignature::V1,
+        });
+        put(bucket, "signature", signature.map(|version| json!(version)));
+        let token = self.session_token()?;
+        put(bucket, "session_token", token.map(|token| json!(token)));
         Ok(())
     }
 
@@ -198,6 +224,19 @@ impl SettingsArgs {
             }
         }
         Ok(())
+    }
+
+    fn session_token(&self) -> Result<Option<Secret>, CtlError> {
+        let Some(file) = &self.session_token_file else {
+            return Ok(None);
+        };
+        let input = SecretInput {
+            what: "Session token",
+            file: Some(file),
+            flag: "--session-token-file",
+            variable: ("", None),
+        };
+        input.read().map(Some)
     }
 
     fn secret(
@@ -222,7 +261,7 @@ impl SettingsArgs {
     }
 }
 
-fn put(object: &mut Value, key: &str, value: Option<Value>) {
+pub(super) fn put(object: &mut Value, key: &str, value: Option<Value>) {
     if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
         object.insert(key.to_owned(), value);
     }

@@ -119,6 +119,37 @@ const CARD: &[Column] = &[
     column("prefix", "/settings/bucket/prefix", Format::Text),
     column("access", "/settings/access", Format::Text),
     column("squash", "/settings/squash", Format::Text),
+    column("mode", "/settings/engine/mode", Format::Text),
+    column(
+        "deletes ignored",
+        "/settings/engine/ignore_delete",
+        Format::YesNo,
+    ),
+    column(
+        "encryption",
+        "/settings/engine/encryption/method",
+        Format::Text,
+    ),
+    column(
+        "upload limit",
+        "/settings/engine/bandwidth/limits/upload_bytes_per_s",
+        Format::Limit,
+    ),
+    column(
+        "download limit",
+        "/settings/engine/bandwidth/limits/download_bytes_per_s",
+        Format::Limit,
+    ),
+    column(
+        "other limits",
+        "/settings/engine/bandwidth/windows",
+        Format::Text,
+    ),
+    column(
+        "length of parts",
+        "/settings/engine/uploads/part_bytes",
+        Format::Bytes,
+    ),
     column("files and directories", "/status/inodes", Format::Text),
     column("unprotected", "/status/dirty_bytes", Format::Bytes),
     column(

@@ -15,6 +15,8 @@ pub(super) enum Format {
     Bytes,
     /// Bytes in a second.
     Rate,
+    /// Bytes in a second at most; 0 is no bound.
+    Limit,
     /// A part of 1.
     Ratio,
     /// Milliseconds.
@@ -61,6 +63,8 @@ fn show(value: &Value, format: Format, now: Timestamp) -> String {
         Format::Text => text(value),
         Format::Bytes => number.map(units::bytes),
         Format::Rate => number.map(|count| format!("{}/s", units::bytes(count))),
+        Format::Limit if number == Some(0) => Some("none".to_owned()),
+        Format::Limit => number.map(|count| format!("{}/s", units::bytes(count))),
         Format::Ratio => value.as_f64().map(|part| format!("{:.1} %", part * 100.0)),
         Format::Duration => number.map(|ms| units::duration(Duration::from_millis(ms))),
         Format::Ago => number.map(|at| {

@@ -57,6 +57,16 @@ const VERBS: &[Verb] = &[
         "causeway ctl share edit london projects --cache-size 200GiB",
     ),
     (
+        "replace_share",
+        "causeway ctl share edit london projects --mode write-through --upload-limit 20MiB \
+         --line-window mon-fri,08:00-18:00,up=4MiB --utc-offset +01:00",
+    ),
+    (
+        "replace_share",
+        "causeway ctl share edit london projects --access-key-id STS.2 \
+         --secret-key-file key.txt --session-token-file token.txt",
+    ),
+    (
         "delete_share",
         "causeway ctl share delete london projects --dry-run",
     ),
