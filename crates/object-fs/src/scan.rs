@@ -5,10 +5,14 @@ mod import;
 mod recent;
 mod vanish;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
-use cache::{Batch, Index, Table};
-use object_store::{ListPage, ObjectMeta};
+use cache::{Batch, Index, Table, Ticket};
+use object_store::{ListPage, ObjectMeta, StoreResult};
 use vfs::{FileTime, Inode};
 
 use crate::{
@@ -23,6 +27,9 @@ pub(crate) use recent::RecentKeys;
 pub(crate) const META_IMPORT: &str = "import";
 /// Wait after a listing failed; the first one goes on where it was.
 const LISTING_PAUSE: Duration = Duration::from_secs(2);
+/// Pages of a listing that have been taken in and are not on the disk yet: several at a time cost
+/// one flush, and each is a megabyte in memory.
+const PAGES_ON_THE_WAY_MAX: usize = 8;
 
 /// How far the first listing of the bucket has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,16 +98,17 @@ enum Source {
 }
 
 impl Engine {
-    async fn save_progress(&self, progress: ImportProgress) -> Result<(), SyncError> {
+    /// Notes how far a listing has come; durable after all that was submitted before.
+    fn note_progress(&self, progress: ImportProgress) -> Ticket {
         let mut batch = Batch::default();
         progress.save(&mut batch);
-        let durable = self.index.durable(self.index.submit(batch)).await;
-        durable.map_err(|e| SyncError::Index(e.into()))?;
+        let ticket = self.index.submit(batch);
         *self.import.write() = progress;
-        Ok(())
+        ticket
     }
 
-    /// Compares the objects whose keys begin with `prefix` with the index.
+    /// Compares the objects whose keys begin with `prefix` with the index. The next page is asked
+    /// for while one is taken in, and those before are on their way to the disk.
     pub(crate) async fn scan_prefix(
         self: &Arc<Self>,
         prefix: &str,
@@ -110,33 +118,55 @@ impl Engine {
         let guard = self.recent.begin();
         let listing = after.is_none().then_some(guard.listing);
         let mut summary = SyncSummary::default();
+        let mut on_the_way: VecDeque<Ticket> = VecDeque::new();
+        let mut sequence = self.recent.sequence();
+        let mut page = self.store.list(prefix, after.as_deref()).await?;
         loop {
-            let sequence = self.recent.sequence();
-            let page = self.store.list(prefix, after.as_deref()).await?;
             let last = page.objects.last().map(|object| object.key.clone());
-            let is_last = !page.more || last.is_none();
+            let last = last.filter(|_| page.more);
             let part = Page {
                 objects: &page.objects,
                 prefix,
                 after: after.as_deref(),
-                up_to: last.as_deref().filter(|_| !is_last),
+                up_to: last.as_deref(),
                 sequence,
                 source: Source::Listing(listing),
             };
-            self.apply_page(&part, &mut summary)
-                .await
-                .map_err(|e| SyncError::Index(e.into()))?;
+            let next_sequence = self.recent.sequence();
+            let next = self.list_after(prefix, last.as_deref());
+            let (next, applied) = futures::join!(next, self.apply_page(&part, &mut summary));
+            let mut ticket = applied.map_err(|e| SyncError::Index(e.into()))?;
             if let Some(progress) = report(&page) {
-                self.save_progress(progress).await?;
+                ticket = Some(self.note_progress(progress));
             }
-            if is_last {
+            on_the_way.extend(ticket);
+            if on_the_way.len() > PAGES_ON_THE_WAY_MAX {
+                self.taken_in(on_the_way.pop_front()).await?;
+            }
+            let Some(next) = next? else {
+                self.taken_in(on_the_way.pop_back()).await?;
                 if summary.added + summary.changed > 0 {
                     self.replicate_soon();
                 }
                 return Ok(summary);
-            }
-            after = last;
+            };
+            (page, sequence, after) = (next, next_sequence, last);
         }
+    }
+
+    async fn list_after(&self, prefix: &str, last: Option<&str>) -> StoreResult<Option<ListPage>> {
+        match last {
+            Some(last) => self.store.list(prefix, Some(last)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn taken_in(&self, ticket: Option<Ticket>) -> Result<(), SyncError> {
+        let Some(ticket) = ticket else {
+            return Ok(());
+        };
+        let durable = self.index.durable(ticket).await;
+        durable.map_err(|e| SyncError::Index(e.into()))
     }
 }
 

@@ -40,13 +40,17 @@ struct Changes {
 }
 
 impl Engine {
+    /// Puts a page into the index; what was put last, which need not be durable yet.
     pub(super) async fn apply_page(
         self: &Arc<Self>,
         page: &Page<'_>,
         summary: &mut SyncSummary,
-    ) -> VfsResult<()> {
+    ) -> VfsResult<Option<Ticket>> {
         let mut last: Option<Ticket> = None;
         let mut changes = Changes::default();
+        // Before the others come: where nothing was, there is nothing to look through.
+        self.remove_missing(page, &mut changes.suspects, summary)
+            .await?;
         for step in page.objects.chunks(STEP) {
             let mut namespace = self.namespace.lock();
             // Directories may be renamed and removed between two steps.
@@ -73,15 +77,28 @@ impl Engine {
                 }
             }
         }
-        if let Some(ticket) = last {
+        if let Some(ticket) = last
+            && !changes.freed.is_empty()
+        {
             self.durable(ticket).await?;
         }
         for (node, runs) in changes.freed {
             self.release(&node, runs);
         }
-        let mut suspects = changes.suspects;
-        self.remove_missing(page, &mut suspects, summary).await?;
-        self.look_at_suspects(suspects, summary).await
+        self.look_at_suspects(changes.suspects, summary).await?;
+        Ok(last)
+    }
+
+    /// The same, and waits until it is durable.
+    pub(super) async fn take_page(
+        self: &Arc<Self>,
+        page: &Page<'_>,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<()> {
+        match self.apply_page(page, summary).await? {
+            Some(ticket) => self.durable(ticket).await,
+            None => Ok(()),
+        }
     }
 
     /// Asks the bucket for what a listing should not be believed.

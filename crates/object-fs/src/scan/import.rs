@@ -82,7 +82,7 @@ impl Engine {
             sequence,
             source: Source::Object,
         };
-        self.apply_page(&page, &mut summary)
+        self.take_page(&page, &mut summary)
             .await
             .map_err(|e| SyncError::Index(e.into()))?;
         Ok(summary)
@@ -98,7 +98,7 @@ impl Engine {
             sequence: self.recent.sequence(),
             source: Source::Object,
         };
-        self.apply_page(&page, &mut SyncSummary::default()).await
+        self.take_page(&page, &mut SyncSummary::default()).await
     }
 
     /// While the first listing is under way, somebody wants a name that it has not reached:
@@ -139,7 +139,7 @@ impl Engine {
                 sequence,
                 source: Source::Listing(None),
             };
-            self.apply_page(&part, &mut summary).await?;
+            self.take_page(&part, &mut summary).await?;
         }
         Ok(single.objects_listed + summary.objects_listed > 0)
     }

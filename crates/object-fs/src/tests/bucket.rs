@@ -209,7 +209,7 @@ async fn an_upload_whose_answer_got_lost_does_not_become_a_ghost() {
 #[tokio::test]
 async fn a_path_in_demand_is_found_before_the_listing_has_come_to_it() {
     let store = Arc::new(MemStore::new(Clock::system()));
-    for n in 0..3_000 {
+    for n in 0..10_000 {
         store.insert(&format!("many/{n:05}"), "x", Metadata::new());
     }
     store.insert("zoo/animal", "tiger", Metadata::new());
@@ -226,7 +226,7 @@ async fn a_path_in_demand_is_found_before_the_listing_has_come_to_it() {
     );
     store.set_latency(Latency::default());
     bench.imported().await;
-    assert_eq!(bench.list("many").await.len(), 3_000);
+    assert_eq!(bench.list("many").await.len(), 10_000);
     assert_eq!(bench.list("zoo").await, ["animal"]);
 }
 
