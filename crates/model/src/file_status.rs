@@ -12,7 +12,11 @@ pub enum FileState {
     /// It waits for its upload.
     Dirty,
     /// Its upload is under way.
-    Uploading,
+    Uploading {
+        /// How much of it is in the bucket, if it goes in parts.
+        #[serde(default)]
+        percent: Option<u8>,
+    },
     /// Its last upload failed and is tried again.
     Failed {
         /// Why.
@@ -65,6 +69,9 @@ pub struct QueueItem {
     pub since: u64,
     /// Whether it is under way.
     pub is_running: bool,
+    /// How much of it is in the bucket, if it goes in parts.
+    #[serde(default)]
+    pub percent: Option<u8>,
     /// How often it failed, one after the other.
     pub failures: u32,
     /// Why, the last time.

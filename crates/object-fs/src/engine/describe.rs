@@ -65,6 +65,7 @@ impl Engine {
                 bytes: item.bytes,
                 since: item.since_ms,
                 is_running: item.is_running,
+                percent: item.percent,
                 failures: item.failures,
                 error: item.error,
             }
@@ -86,7 +87,9 @@ fn state_of(item: Option<&ItemStatus>, path: &str) -> FileState {
             reason: item.error.clone().unwrap_or_default(),
             failures: item.failures,
         },
-        Some(item) if item.is_running => FileState::Uploading,
+        Some(item) if item.is_running => FileState::Uploading {
+            percent: item.percent,
+        },
         Some(_) => FileState::Dirty,
         None if is_copy => FileState::Conflict,
         None => FileState::Clean,

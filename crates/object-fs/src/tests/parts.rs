@@ -81,6 +81,34 @@ async fn an_upload_goes_on_after_a_crash_where_it_was() {
 }
 
 #[tokio::test]
+async fn how_much_of_a_file_has_been_uploaded_is_seen() {
+    let bench = with_small_parts().await;
+    bench.imported().await;
+    bench.store.set_latency(Latency {
+        per_call: Duration::from_millis(30),
+        per_chunk: Duration::ZERO,
+    });
+    bench.put("f", pattern(1, 32 * PART as usize)).await;
+    let percent = |bench: &Bench| {
+        let items = bench.fs().engine().queue_items(10);
+        items.iter().find_map(|item| item.percent)
+    };
+    let mut seen = vec![0];
+    bench
+        .until("several stages", |bench| {
+            let now = percent(bench).unwrap_or(0);
+            if seen.last().is_some_and(|last| *last < now) {
+                seen.push(now);
+            }
+            seen.len() > 3
+        })
+        .await;
+    assert!(seen.iter().all(|percent| *percent <= 100), "{seen:?}");
+    bench.drain().await;
+    assert_eq!(percent(&bench), None);
+}
+
+#[tokio::test]
 async fn the_upload_of_a_file_that_was_removed_is_aborted() {
     let bench = with_small_parts().await;
     bench.imported().await;

@@ -1,6 +1,9 @@
 //! Large files: in parts, of which those that have not changed never leave the bucket.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use cache::Batch;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -13,6 +16,7 @@ use super::{
     journal::{Begun, Journalled, Part, Picture},
     plan::{Piece, PieceSource, Whole, plan},
     put::{Put, TRIES, Whose, content_type, is_unexpected, metadata_of, no_etag},
+    queue::Sent,
     source::Frozen,
 };
 use crate::{engine::Engine, node::Node};
@@ -124,13 +128,23 @@ impl Engine {
             part_bytes: picture.part_bytes,
         };
         let pieces = plan(whole, |range| frozen.is_unchanged(range));
+        let done = AtomicU64::new(0);
+        let has_arrived = |piece: &Piece| {
+            let len = piece.range.end - piece.range.start;
+            let done = done.fetch_add(len, Ordering::Relaxed) + len;
+            let whole = picture.size;
+            self.queue.has_sent(node.inode, Sent { done, whole });
+        };
+        let has_arrived = &has_arrived;
         stream::iter((1..).zip(pieces))
             .map(|(number, piece)| async move {
                 let arrived = open.journalled.parts.get(&number);
                 if let Some(part) = arrived.filter(|part| part.range == piece.range) {
+                    has_arrived(&piece);
                     return Ok((number, part.etag.clone()));
                 }
                 let etag = self.send_piece(frozen, open, (number, &piece)).await?;
+                has_arrived(&piece);
                 let part = Part {
                     range: piece.range,
                     etag: etag.clone(),

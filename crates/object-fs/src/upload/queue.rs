@@ -38,8 +38,27 @@ pub(crate) enum Work {
 /// ```
 #[derive(Debug)]
 enum State {
-    Waiting { due: Instant },
-    Running { next: Option<Next> },
+    Waiting {
+        due: Instant,
+    },
+    Running {
+        next: Option<Next>,
+        sent: Option<Sent>,
+    },
+}
+
+/// How far an upload in parts has come, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) done: u64,
+    pub(crate) whole: u64,
+}
+
+impl Sent {
+    fn percent(self) -> Option<u8> {
+        let percent = u128::from(self.done) * 100 / u128::from(self.whole.max(1));
+        u8::try_from(percent).ok()
+    }
 }
 
 /// A change that came while an item was being worked on.
@@ -65,6 +84,7 @@ struct Item {
 #[derive(Clone, Debug)]
 pub(crate) struct ItemStatus {
     pub(crate) is_running: bool,
+    pub(crate) percent: Option<u8>,
     pub(crate) since_ms: u64,
     pub(crate) failures: u32,
     pub(crate) bytes: u64,
@@ -75,6 +95,10 @@ impl Item {
     fn status(&self) -> ItemStatus {
         ItemStatus {
             is_running: matches!(self.state, State::Running { .. }),
+            percent: match self.state {
+                State::Running { sent, .. } => sent.and_then(Sent::percent),
+                State::Waiting { .. } => None,
+            },
             since_ms: self.since_ms,
             failures: self.failures,
             bytes: self.bytes,
@@ -217,7 +241,10 @@ impl Queue {
         }
         let (_, work) = inner.by_due.pop_first().ok_or(None)?;
         if let Some(item) = inner.items.get_mut(&work) {
-            item.state = State::Running { next: None };
+            item.state = State::Running {
+                next: None,
+                sent: None,
+            };
         }
         Ok(work)
     }
@@ -232,6 +259,15 @@ impl Queue {
         self.settled.notified()
     }
 
+    /// Some more of an upload has arrived.
+    pub(crate) fn has_sent(&self, inode: Inode, now: Sent) {
+        let mut inner = self.inner.lock();
+        let item = inner.items.get_mut(&Work::Inode(inode));
+        if let Some(State::Running { sent, .. }) = item.map(|item| &mut item.state) {
+            *sent = Some(now);
+        }
+    }
+
     pub(crate) fn finish(&self, work: &Work, outcome: Outcome, now: Instant) {
         self.end(work, outcome, now);
         self.settled.notify_waiters();
@@ -242,7 +278,7 @@ impl Queue {
         let Some(item) = inner.items.get_mut(work) else {
             return;
         };
-        let State::Running { next } = item.state else {
+        let State::Running { next, .. } = item.state else {
             return;
         };
         let had_failed = std::mem::take(&mut item.failures) > 0;
@@ -353,7 +389,7 @@ impl Inner {
         item.bytes = bytes;
         let since = item.since_ms;
         match &mut item.state {
-            State::Running { next } => {
+            State::Running { next, .. } => {
                 let (since_ms, first) = next.map_or((wall_ms, now), |n| (n.since_ms, n.first));
                 *next = Some(Next {
                     due,
