@@ -52,11 +52,6 @@ async fn each_bad_setting_gets_its_error_and_changes_nothing() {
         *settings.pointer_mut(pointer).unwrap() = value;
         settings
     };
-    let engine = |engine: Value| {
-        let mut settings = share("projects", "p/");
-        settings["engine"] = engine;
-        settings
-    };
     for (settings, want) in [
         (
             with("/name", json!("Not a name")),
@@ -106,17 +101,34 @@ async fn each_bad_setting_gets_its_error_and_changes_nothing() {
             with("/bucket/bucket", json!("far-away")),
             (422, "BUCKET_UNREACHABLE"),
         ),
-        (
-            engine(json!({"uploads": {"part_bytes": 1}})),
-            (400, "INVALID_ARGUMENT"),
-        ),
-        (engine(json!({"mode": "safe"})), (400, "INVALID_ARGUMENT")),
         (json!({"name": "projects"}), (400, "INVALID_ARGUMENT")),
         (json!("nonsense"), (400, "INVALID_ARGUMENT")),
     ] {
         let answer = f.post(&path(&gateway), settings).await;
         assert_eq!(code(&answer), want, "{}", answer.1);
         assert!(answer.1["error"]["message"].as_str().unwrap().len() > 10);
+    }
+    assert_eq!(f.gateway(&gateway.id).await["intent_version"], 0);
+}
+
+#[tokio::test]
+async fn what_no_engine_can_do_is_refused() {
+    let f = Fixture::start().await;
+    let gateway = f.join_gateway().await;
+    for (engine, says) in [
+        (json!({"uploads": {"part_bytes": 1}}), "5 to 64 MiB"),
+        (json!({"mode": "safe"}), "write_through"),
+        (
+            json!({"bandwidth": {"limits": {"upload_bytes_per_s": 1}}}),
+            "16 KiB",
+        ),
+    ] {
+        let mut settings = share("projects", "p/");
+        settings["engine"] = engine;
+        let answer = f.post(&path(&gateway), settings).await;
+        assert_eq!(code(&answer), (400, "INVALID_ARGUMENT"));
+        let message = answer.1["error"]["message"].as_str().unwrap();
+        assert!(message.contains(says), "{message}");
     }
     assert_eq!(f.gateway(&gateway.id).await["intent_version"], 0);
 }
