@@ -36,7 +36,7 @@ impl FakeBucket {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 // A client that gives up ends only its own connection.
-                drop(serve(stream.unwrap(), &seen));
+                drop(serve(&stream.unwrap(), &seen));
             }
         });
         Self { endpoint, asked }
@@ -56,8 +56,8 @@ impl FakeBucket {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(&stream);
+fn serve(stream: &TcpStream, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -86,8 +86,9 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
         _ => "",
     };
     seen.lock().unwrap().push(Asked { method, headers });
+    let mut writer = stream;
     write!(
-        &stream,
+        writer,
         "HTTP/1.1 200 OK\r\nconnection: close\r\netag: \"e\"\r\ncontent-length: {}\r\n\r\n{answer}",
         answer.len()
     )
