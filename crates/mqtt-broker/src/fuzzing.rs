@@ -1,9 +1,11 @@
-//! A door for fuzz targets: sessions, each played by a script of any bytes.
+//! A door for fuzz targets: sessions, each played by a script of any bytes, and what is kept on
+//! disk.
 
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    registry::Registry,
+    offline,
+    registry::{self, Registry},
     session::{bench, play},
 };
 
@@ -25,4 +27,13 @@ impl Sessions {
     pub fn play(&self, script: &[u8]) {
         play::play(script, &self.0);
     }
+}
+
+/// Reads `bytes` as the body of a record of the offline store, and of the registry's journal.
+///
+/// # Panics
+/// What was read cannot be written so that it reads the same.
+pub fn check_records(bytes: &[u8]) {
+    offline::check_record(bytes);
+    registry::check_journal(bytes);
 }

@@ -39,6 +39,8 @@ pub(crate) use commit::{Committed, Committer};
 pub(crate) use connect::{Attach, Detached};
 pub(crate) use deliver::Ready;
 pub(crate) use log::Recovery;
+#[cfg(feature = "fuzzing")]
+pub(crate) use record::check as check_record;
 pub(crate) use record::{StoredSubscription, StoredWill, Uid};
 
 use crate::{

@@ -27,6 +27,8 @@ pub use change::Access;
 use change::Change;
 use identities::Identities;
 use journal::Journal;
+#[cfg(feature = "fuzzing")]
+pub(crate) use journal::check as check_journal;
 use rules::Rules;
 
 use crate::error::RegistryError;

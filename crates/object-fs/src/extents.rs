@@ -214,6 +214,10 @@ impl ExtentMap {
                 count,
             };
             at = first.checked_add(u64::from(count)).ok_or(Damaged)?;
+            let run_end = run.first.checked_add(u64::from(count));
+            if count == 0 || run_end.is_none() {
+                return Err(Damaged);
+            }
             let extent = Extent {
                 run,
                 generation: r.number()?,

@@ -19,6 +19,8 @@ mod extents;
 mod fault;
 mod fs;
 mod fsck;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keys;
 mod lease;
 mod manage;

@@ -48,7 +48,7 @@ impl ImportProgress {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         let mut r = Reader::new(bytes);
         Ok(Self {
             is_complete: r.number()? == 1,
@@ -57,14 +57,18 @@ impl ImportProgress {
         })
     }
 
-    fn save(&self, batch: &mut Batch) {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.number(u64::from(self.is_complete));
         w.maybe(self.cursor.as_deref(), |w, c| {
             w.text(c);
         });
         w.number(self.objects_listed);
-        batch.put(Table::Meta, META_IMPORT, w.finish());
+        w.finish()
+    }
+
+    fn save(&self, batch: &mut Batch) {
+        batch.put(Table::Meta, META_IMPORT, self.encode());
     }
 
     /// Whether a listing has passed everything that begins with `key`.

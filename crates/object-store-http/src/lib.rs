@@ -25,6 +25,8 @@ mod config;
 mod copy;
 mod credentials;
 mod dialect;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limits;
 mod list;
 mod multipart;

@@ -11,6 +11,8 @@ use model::TopicFilter;
 use mqtt_codec::QoS;
 
 use crate::message::{Message, SubscriptionId};
+#[cfg(feature = "fuzzing")]
+pub(crate) use bytes::check;
 pub(crate) use bytes::{decode, encode, find_next};
 
 /// One life of a persistent session; never used again.

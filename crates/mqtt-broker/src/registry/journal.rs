@@ -165,12 +165,17 @@ fn encode(changes: &[Change]) -> Result<Vec<u8>, RegistryError> {
         if body.len() > RECORD_LEN_MAX {
             return Err(RegistryError::Refused("a key or secret is too long".into()));
         }
-        let len = u32::try_from(body.len()).expect("the record was just measured");
-        out.extend_from_slice(&len.to_le_bytes());
-        out.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-        out.extend_from_slice(&body);
+        put(&body, &mut out);
     }
     Ok(out)
+}
+
+/// Appends one record.
+fn put(body: &[u8], out: &mut Vec<u8>) {
+    let len = u32::try_from(body.len()).expect("the record was measured");
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    out.extend_from_slice(body);
 }
 
 /// The records, and where the last whole one ends.
@@ -207,6 +212,21 @@ fn parse_record(bytes: &[u8]) -> Option<(Change, usize)> {
         return None;
     }
     Some((serde_json::from_slice(body).ok()?, HEADER_LEN + len))
+}
+
+/// Reads a journal with one record of any bytes and noise behind it; what is read can be
+/// written again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn check(bytes: &[u8]) {
+    let mut journal = Vec::new();
+    put(bytes, &mut journal);
+    journal.extend_from_slice(bytes);
+    let Ok((changes, _)) = parse(&journal, Path::new(JOURNAL)) else {
+        return;
+    };
+    let again = encode(&changes).expect("a record that was read is short enough");
+    let read = parse(&again, Path::new(JOURNAL)).map(|(changes, len)| (changes.len(), len));
+    assert_eq!(read.ok(), Some((changes.len(), again.len())));
 }
 
 #[cfg(test)]

@@ -77,3 +77,17 @@ fn sequential_blocks_become_one_extent_a_page() {
     }
     assert_eq!(map.iter().count(), 2);
 }
+
+#[test]
+fn a_page_with_blocks_that_cannot_be_is_damaged() {
+    let page = |first: u64, count: u64| {
+        let mut w = Writer::default();
+        w.number(0).number(count).number(first).number(1);
+        w.finish()
+    };
+    let read = |bytes: &[u8]| ExtentMap::default().decode_page(0, bytes);
+    assert_eq!(read(&page(5, 2)), Ok(()));
+    for bytes in [page(5, 0), page(u64::MAX, 2), page(5, 1 << 32)] {
+        assert_eq!(read(&bytes), Err(Damaged));
+    }
+}

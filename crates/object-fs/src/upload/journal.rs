@@ -109,8 +109,12 @@ impl Part {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         let mut r = Reader::new(bytes);
+        let range = r.number()?..r.number()?;
+        if range.start > range.end {
+            return Err(Damaged);
+        }
         Ok(Self {
-            range: r.number()?..r.number()?,
+            range,
             etag: ETag(r.text()?.into()),
         })
     }
@@ -192,6 +196,11 @@ mod tests {
             range: 5..9,
             etag: ETag("e".into()),
         };
-        assert_eq!(Part::decode(&part.encode()), Ok(part));
+        assert_eq!(Part::decode(&part.encode()), Ok(part.clone()));
+        let backwards = Part {
+            range: part.range.end..part.range.start,
+            ..part
+        };
+        assert_eq!(Part::decode(&backwards.encode()), Err(Damaged));
     }
 }

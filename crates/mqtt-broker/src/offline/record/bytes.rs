@@ -32,9 +32,7 @@ const RETAINED: u8 = 9;
 
 /// Appends `record` to `out`.
 pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&MARK);
-    out.extend_from_slice(&[0; 8]);
+    let start = open(out);
     let mut w = Writer(out);
     match record {
         Record::Session(session) => w.byte(SESSION).session(session),
@@ -47,6 +45,19 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) {
         Record::InboundDone(uid, id) => w.byte(INBOUND_DONE).u64(uid.0).u16(*id),
         Record::Retained(message) => w.byte(RETAINED).parts(message.parts()),
     };
+    close(start, out);
+}
+
+/// Leaves room for the header of a record; where it is.
+fn open(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&MARK);
+    out.extend_from_slice(&[0; HEADER_LEN - MARK.len()]);
+    start
+}
+
+/// Writes the header, once the body is there.
+fn close(start: usize, out: &mut [u8]) {
     let body = out.get(start + HEADER_LEN..).unwrap_or_default();
     let len = u32::try_from(body.len()).expect("a record is shorter than 4 GiB");
     let crc = crc32c::crc32c(body);
@@ -351,6 +362,25 @@ impl<'a> Reader<'a> {
             ids: self.list(|r| SubscriptionId::new(r.u32()?))?.into(),
         })
     }
+}
+
+/// Reads noise, and noise as the body of a record; what that says can be said again.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check(bytes: &[u8]) {
+    decode(bytes);
+    let mut framed = Vec::new();
+    let start = open(&mut framed);
+    framed.extend_from_slice(bytes);
+    close(start, &mut framed);
+    find_next(&[b"?", &framed[..]].concat());
+    let Some((record, len)) = decode(&framed) else {
+        return;
+    };
+    assert_eq!(len, framed.len());
+    let mut again = Vec::new();
+    encode(&record, &mut again);
+    let (same, _) = decode(&again).expect("what was read can be written and read");
+    assert_eq!(format!("{same:?}"), format!("{record:?}"));
 }
 
 #[cfg(test)]
