@@ -38,16 +38,15 @@ impl Page {
         self.line(name, &[], value);
     }
 
-    fn histogram(&mut self, name: &str, help: &str, all: &Distribution) {
-        self.head(name, "histogram", help);
+    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], all: &Distribution) {
         let bucket = format!("{name}_bucket");
-        for (bound, within) in BOUNDS_US.iter().zip(&all.within) {
+        for (bound, count) in BOUNDS_US.iter().zip(&all.within) {
             let le = seconds(u64::from(*bound));
-            self.line(&bucket, &[("le", &le)], within);
+            self.line(&bucket, &[labels, &[("le", &le)]].concat(), count);
         }
-        self.line(&bucket, &[("le", "+Inf")], all.count);
-        self.line(&format!("{name}_sum"), &[], seconds(all.sum_us));
-        self.line(&format!("{name}_count"), &[], all.count);
+        self.line(&bucket, &[labels, &[("le", "+Inf")]].concat(), all.count);
+        self.line(&format!("{name}_sum"), labels, seconds(all.sum_us));
+        self.line(&format!("{name}_count"), labels, all.count);
     }
 }
 
@@ -152,15 +151,28 @@ fn queues(page: &mut Page, shared: &Shared) {
 }
 
 fn latencies(page: &mut Page, shared: &Shared) {
-    let (mut deliver, mut connect) = (Distribution::default(), Distribution::default());
+    let mut deliver = Distribution::default();
     for latencies in &shared.latencies {
         deliver.add(&latencies.deliver);
-        connect.add(&latencies.connect);
     }
     let help = "From the read of a message to the write to its receiver, bounded from above.";
-    page.histogram("causeway_mqtt_deliver_seconds", help, &deliver);
+    let name = "causeway_mqtt_deliver_seconds";
+    page.head(name, "histogram", help);
+    page.histogram(name, &[], &deliver);
     let help = "From the arrival of a connection to its CONNACK.";
-    page.histogram("causeway_mqtt_connect_seconds", help, &connect);
+    let name = "causeway_mqtt_connect_seconds";
+    page.head(name, "histogram", help);
+    for (number, listener) in shared.listeners.iter().enumerate() {
+        let mut connect = Distribution::default();
+        for of_listener in shared
+            .latencies
+            .iter()
+            .filter_map(|l| l.connect.get(number))
+        {
+            connect.add(of_listener);
+        }
+        page.histogram(name, &[("listener", &listener.name)], &connect);
+    }
 }
 
 #[cfg(test)]

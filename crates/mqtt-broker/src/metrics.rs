@@ -95,10 +95,20 @@ counters! {
 }
 
 /// How long things took in one event loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Latencies {
     pub(crate) deliver: Histogram,
-    pub(crate) connect: Histogram,
+    /// One for each listener.
+    pub(crate) connect: Box<[Histogram]>,
+}
+
+impl Latencies {
+    pub(crate) fn new(listeners: usize) -> Self {
+        Self {
+            deliver: Histogram::default(),
+            connect: (0..listeners).map(|_| Histogram::default()).collect(),
+        }
+    }
 }
 
 /// One number that only grows.

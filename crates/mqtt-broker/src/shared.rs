@@ -89,7 +89,9 @@ impl Shared {
             interests: (0..shards).map(|_| Interest::new()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
             topic_meters: (0..shards).map(|_| TopicMeters::default()).collect(),
-            latencies: (0..shards).map(|_| Latencies::default()).collect(),
+            latencies: (0..shards)
+                .map(|_| Latencies::new(listeners.len()))
+                .collect(),
             channels: AtomicU64::new(first_channel),
             messages: AtomicU64::new(first_channel),
             tracer,

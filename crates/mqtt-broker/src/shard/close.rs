@@ -68,11 +68,13 @@ impl Shard {
         if let Some(number) = listener {
             let counters = &self.shared.listener(number).counters;
             counters.connected.fetch_add(1, Ordering::Relaxed);
+            let took = self.since_start_us().saturating_sub(came_us);
+            let of_listener = self.latencies().connect.get(usize::from(number));
+            of_listener
+                .expect("each listener has its latencies")
+                .observe(Duration::from_micros(took), 1);
         }
         self.shared.groups.enter(known.group());
-        let took = self.since_start_us().saturating_sub(came_us);
-        let took = Duration::from_micros(took);
-        self.latencies().connect.observe(took, 1);
         tracing::debug!(client.id = &*client_id, %channel, %address, "client connected");
         let who = Traced {
             client_id: Arc::clone(&client_id),

@@ -125,7 +125,8 @@ async fn metrics_tell_of_topics_listeners_and_latency() {
     let tcp = |what: &str| metric(&kit, &format!("causeway_mqtt_listener_{what}"));
     assert_eq!(tcp("connections{listener=\"tcp\",protocol=\"tcp\"}"), 1);
     assert_eq!(tcp("connects_total{listener=\"tcp\"}"), 1);
-    assert_eq!(metric(&kit, "causeway_mqtt_connect_seconds_count"), 1);
+    let connects = "causeway_mqtt_connect_seconds_count{listener=\"tcp\"}";
+    assert_eq!(metric(&kit, connects), 1);
     let group = "causeway_mqtt_group_clients{group=\"GID_csg_local\"}";
     assert_eq!(metric(&kit, group), 1);
     // Noted behind the write to the socket.
