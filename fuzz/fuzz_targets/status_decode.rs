@@ -8,10 +8,16 @@ use model::{ShareTable, StatusMessage};
 libfuzzer_sys::fuzz_target!(|payload: &[u8]| {
     if let Ok(table) = serde_json::from_slice::<ShareTable>(payload) {
         let again = serde_json::to_vec(&table).expect("a table is text and numbers");
-        assert_eq!(serde_json::from_slice::<ShareTable>(&again).ok(), Some(table));
+        assert_eq!(
+            serde_json::from_slice::<ShareTable>(&again).ok(),
+            Some(table)
+        );
     }
     if let Ok(status) = serde_json::from_slice::<StatusMessage>(payload) {
         let again = serde_json::to_vec(&status).expect("a status is text and numbers");
-        assert_eq!(serde_json::from_slice::<StatusMessage>(&again).ok(), Some(status));
+        assert_eq!(
+            serde_json::from_slice::<StatusMessage>(&again).ok(),
+            Some(status)
+        );
     }
 });
