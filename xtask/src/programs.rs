@@ -1,10 +1,12 @@
 //! The test programs of the workspace: what cargo built, run and told about.
 
 use std::{
+    collections::VecDeque,
     fs::{self, File},
     panic::resume_unwind,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +22,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// Its tests are about the whole system, with networks and kernels of their own, and mostly wait.
 const WHOLE_SYSTEM: &str = "testkit";
 
+const HELD_BRIEFLY: &str = "nobody panics with it";
+
 /// A test program.
 struct Program {
     /// Package and target: `nfs-server nfs`.
@@ -34,37 +38,45 @@ pub(crate) fn build() -> Result<()> {
     list().map(|_| ())
 }
 
-/// Runs them all, also when some fail: those of the whole system one after the other, and beside
-/// them the others one after the other.
+/// What a lane has still to run.
+type Lane = Mutex<VecDeque<Program>>;
+
+/// Runs them all, also when some fail: those of the whole system, which mostly wait, in one lane,
+/// and the others in a second one beside it.
 pub(crate) fn run() -> Result<()> {
-    let (whole, parts): (Vec<_>, Vec<_>) = list()?
-        .into_iter()
-        .partition(|program| program.is_of(WHOLE_SYSTEM));
-    ensure!(
-        !whole.is_empty() && !parts.is_empty(),
-        "cargo built no test programs"
-    );
+    let programs = list()?;
+    let count = programs.len();
+    ensure!(count > 0, "cargo built no test programs");
+    let is_whole = |program: &Program| program.is_of(WHOLE_SYSTEM);
+    let (whole, parts): (VecDeque<_>, VecDeque<_>) = programs.into_iter().partition(is_whole);
+    let (whole, parts) = (Mutex::new(whole), Mutex::new(parts));
     let failed = thread::scope(|scope| {
-        let lanes = [&whole, &parts].map(|lane| scope.spawn(|| run_lane(lane)));
+        let lanes = [
+            scope.spawn(|| run_lane(&whole, &parts)),
+            scope.spawn(|| run_lane(&parts, &whole)),
+        ];
         let ended = lanes.map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)));
         ended.into_iter().collect::<Result<Vec<_>>>()
     })?;
     let failed = failed.concat();
     ensure!(
         failed.is_empty(),
-        "of {} test programs failed: {}",
-        whole.len() + parts.len(),
+        "of {count} test programs failed: {}",
         failed.join(", ")
     );
     Ok(())
 }
 
-/// The names of those that failed.
-fn run_lane(lane: &[Program]) -> Result<Vec<String>> {
+/// Runs a lane to its end, and helps the other then. The names of those that failed.
+fn run_lane(own: &Lane, other: &Lane) -> Result<Vec<String>> {
     let mut failed = Vec::new();
-    for program in lane {
+    let next = || {
+        let first = own.lock().expect(HELD_BRIEFLY).pop_front();
+        first.or_else(|| other.lock().expect(HELD_BRIEFLY).pop_back())
+    };
+    while let Some(program) = next() {
         if !program.run()? {
-            failed.push(program.name.clone());
+            failed.push(program.name);
         }
     }
     Ok(failed)

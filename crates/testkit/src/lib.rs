@@ -3,7 +3,7 @@
 //! Not here: models of the ports (each port has its own).
 //! Invariant: whatever a test starts ends with the test; processes are ended by their id.
 //! Start at [`Site`] (a whole system with a private network), [`Process`] (a program under
-//! test), [`Guest`] (a Linux kernel as NFS client). The tests in `tests/` run as root on Debian, one at a time.
+//! test), [`Guest`] (a Linux kernel as NFS client). The tests in `tests/` run as root on Debian.
 
 mod api;
 mod causeway;
