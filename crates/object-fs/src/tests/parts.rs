@@ -220,45 +220,48 @@ async fn small_files_go_up_as_fast_as_the_store_takes_them() {
     }
 }
 
-#[tokio::test]
-async fn damaged_bytes_are_sent_again_and_said_so() {
-    let mut bench = with_small_parts().await;
-    let small = |n: u64| pattern(n, 1_000 + n as usize);
-    let large = pattern(77, (bench.config.uploads.part_bytes * 5) as usize + 3);
-    bench.store.set_faults(Faults {
-        damaged_permille: 1_000,
-        ..Faults::default()
+/// In a time of its own: how often it must be tried is luck.
+#[test]
+fn damaged_bytes_are_sent_again_and_said_so() {
+    simulate(async {
+        let mut bench = Bench::simulated(1).await;
+        let small = |n: u64| pattern(n, 1_000 + n as usize);
+        let large = pattern(77, (bench.config.uploads.part_bytes * 5) as usize + 3);
+        bench.store.set_faults(Faults {
+            damaged_permille: 1_000,
+            ..Faults::default()
+        });
+        for n in 0..10 {
+            bench.put(&format!("small-{n}"), small(n)).await;
+        }
+        bench.put("large", large.clone()).await;
+        bench
+            .until("the reason is told", |bench| {
+                let status = bench.fs().status();
+                let reason = status.last_upload_error.unwrap_or_default();
+                status.uploads_failing == 11 && reason.contains("damaged")
+            })
+            .await;
+        assert_eq!(
+            bench.fs().status().dirty_files,
+            11,
+            "nothing is called safe"
+        );
+        bench.store.set_faults(Faults {
+            damaged_permille: 300,
+            lost_reply_permille: 100,
+            seed: 5,
+            ..Faults::default()
+        });
+        // Whatever lies in the bucket, with a version of ours, is not taken for what was sent.
+        bench.crash(|| false).await;
+        bench.drain().await;
+        for n in 0..10 {
+            assert_eq!(bench.object(&format!("small-{n}")), small(n));
+        }
+        assert!(bench.object("large") == large);
+        assert_eq!(bench.fs().status().uploads_failing, 0);
+        let names = bench.list("").await;
+        assert!(!names.contains(&".conflicts".to_owned()), "{names:?}");
     });
-    for n in 0..10 {
-        bench.put(&format!("small-{n}"), small(n)).await;
-    }
-    bench.put("large", large.clone()).await;
-    bench
-        .until("the reason is told", |bench| {
-            let status = bench.fs().status();
-            let reason = status.last_upload_error.unwrap_or_default();
-            status.uploads_failing == 11 && reason.contains("damaged")
-        })
-        .await;
-    assert_eq!(
-        bench.fs().status().dirty_files,
-        11,
-        "nothing is called safe"
-    );
-    bench.store.set_faults(Faults {
-        damaged_permille: 300,
-        lost_reply_permille: 100,
-        seed: 5,
-        ..Faults::default()
-    });
-    // Whatever lies in the bucket, with a version of ours, is not taken for what was sent.
-    bench.crash(|| false).await;
-    bench.drain().await;
-    for n in 0..10 {
-        assert_eq!(bench.object(&format!("small-{n}")), small(n));
-    }
-    assert!(bench.object("large") == large);
-    assert_eq!(bench.fs().status().uploads_failing, 0);
-    let names = bench.list("").await;
-    assert!(!names.contains(&".conflicts".to_owned()), "{names:?}");
 }
