@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs::{self, File},
     panic::resume_unwind,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::Mutex,
     thread,
@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use crate::shell;
+use crate::shell::{self, now};
 
 /// A test program that runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -210,15 +210,7 @@ fn program(line: &str) -> Result<Option<Program>> {
     let package = folder.file_name().and_then(|name| name.to_str());
     Ok(Some(Program {
         name: format!("{} {}", package.context("a package's name")?, target.name),
-        folder: Path::to_path_buf(folder),
+        folder: folder.to_path_buf(),
         executable,
     }))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "times the programs for whoever watches"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -85,4 +86,12 @@ pub(crate) fn files(endings: &[&str]) -> Result<Vec<PathBuf>> {
         .map(PathBuf::from)
         .filter(present)
         .collect())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "times what runs for whoever watches"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }

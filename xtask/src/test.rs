@@ -1,11 +1,15 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
-use std::{panic::resume_unwind, thread, time::Instant};
+use std::{panic::resume_unwind, thread};
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::{packages, programs, shell, tidy};
+use crate::{
+    packages, programs,
+    shell::{self, now},
+    tidy,
+};
 
 /// What to test.
 #[derive(Args)]
@@ -68,14 +72,6 @@ fn run_step((name, step): &Step, only: &str) -> Result<()> {
     let took = now().duration_since(began).as_secs();
     println!("=== {name}: passed in {took} s");
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "times the steps for whoever watches"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// With the profile of the build, whose build scripts and macros it shares.

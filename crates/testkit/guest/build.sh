@@ -31,6 +31,7 @@ if [ ! -e root/built ]; then
   ldconfig -r root
   touch root/built
 fi
-install -m 755 "$here/init" root/guest-init
+# Only when it is new: another guest may be booting from it.
+cmp -s "$here/init" root/guest-init || install -m 755 "$here/init" root/guest-init
 [ xstate.so -nt "$here/xstate.c" ] ||
   { cc -Wall -Wextra -Werror -O2 -fPIC -shared -o xstate.so.new "$here/xstate.c" && mv xstate.so.new xstate.so; }
