@@ -37,6 +37,9 @@ const CRC_LEN_MEM: usize = size_of::<u32>();
 const _: () = assert!(BLOCK_LEN_MEM as u64 == BLOCK_LEN && CRC_LEN_MEM as u64 == CRC_LEN);
 /// Runs that may wait to be given back, 16 bytes each; whoever frees more does it himself.
 const FREES_WAITING_MAX: usize = 65_536;
+/// Bytes written after which the disk is set to work though nobody waits: who asks for all of a
+/// long stream to be durable finds most of it done, and others are not held up by it.
+const EARLY_SYNC_BYTES: u64 = 16 << 20;
 /// Open segment files besides those being written.
 const OPEN_FILES_MAX: usize = 256;
 
@@ -76,6 +79,8 @@ type Unsynced = Arc<Mutex<BTreeMap<SegmentId, Arc<dyn SegmentFile>>>>;
 pub struct DataLog {
     segments: Arc<Segments>,
     syncs: Group<()>,
+    /// Bytes written since syncing was last begun for their sake alone.
+    unasked_bytes: AtomicU64,
     /// Who gives blocks back, where that is somebody else: holes are slow to make on some
     /// disks, and nobody's answer waits for them.
     frees: Option<Group<Run>>,
@@ -90,9 +95,8 @@ impl std::fmt::Debug for DataLog {
     }
 }
 
-fn failed(what: &str, id: SegmentId) -> impl FnOnce(std::io::Error) -> CacheError {
-    let message = format!("cannot {what} data segment {:08x}", id.0);
-    move |e| CacheError::io(message, e)
+fn failed(what: &'static str, id: SegmentId) -> impl FnOnce(std::io::Error) -> CacheError {
+    move |e| CacheError::io(format!("cannot {what} data segment {:08x}", id.0), e)
 }
 
 impl DataLog {
@@ -152,6 +156,7 @@ impl DataLog {
             segments,
             last_before,
             syncs,
+            unasked_bytes: AtomicU64::new(0),
             frees,
             used_bytes: AtomicU64::new(used_bytes),
         })
@@ -221,7 +226,19 @@ impl DataLog {
         file.write_at(run.table_offset(), &crcs)
             .map_err(failed("write", id))?;
         self.segments.unsynced.lock().insert(id, file);
+        self.sync_early(run.len_bytes());
         Ok(())
+    }
+
+    /// Where a thread syncs, it need not wait until somebody asks.
+    fn sync_early(&self, written_bytes: u64) {
+        let before = self
+            .unasked_bytes
+            .fetch_add(written_bytes, Ordering::Relaxed);
+        if self.syncs.has_thread() && before + written_bytes >= EARLY_SYNC_BYTES {
+            self.unasked_bytes.store(0, Ordering::Relaxed);
+            let _nobody_waits = self.syncs.submit((), |_, ()| ());
+        }
     }
 
     /// Reads blocks and compares their checksums.

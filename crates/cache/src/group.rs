@@ -95,6 +95,11 @@ impl<T: Send + 'static> Group<T> {
         orders.last
     }
 
+    /// Whether work is done though nobody waits for it.
+    pub(crate) const fn has_thread(&self) -> bool {
+        matches!(self.worker, Worker::Thread(_))
+    }
+
     /// How much was added that nobody has begun with.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.orders.lock().waiting.len()
