@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::{mqtt::MqttArgs, part::Part};
+use crate::{files::FilesArgs, mqtt::MqttArgs, part::Part};
 
 const MQTT_EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,19 @@ Examples:
 How to read it: CPU time for each message is the steady figure, its ratio to the floor even more
 so; rates and times depend on what else the machine does, and on the clients, which share it.";
 
+const FILES_EXAMPLES: &str = "\
+Examples:
+  causeway bench files --dir /var/lib/causeway
+      all operations, 3 rounds, on the disk of the cache
+  causeway bench files --rounds 5 --files 20000 --data-mib 1024
+      the figures of docs/performance.md
+  causeway bench files --parts create16,sequential-write
+      while working on one thing
+
+How to read it: both sides do the same from this process, the engine through the port that NFS
+calls; names and content are durable where NFS promises it. Nothing is uploaded meanwhile. Ratios
+are those within each round, as the disk may be busy.";
+
 /// Measure this program on this machine, side by side with others
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -32,6 +45,9 @@ pub(crate) enum What {
     /// Message brokers: memory, CPU time, rates and times of connections and messages
     #[command(after_help = MQTT_EXAMPLES)]
     Mqtt(MqttArgs),
+    /// The file engine and the file system under it: time and CPU time of the same operations
+    #[command(after_help = FILES_EXAMPLES)]
+    Files(FilesArgs),
     /// Another process of a run
     #[command(hide = true)]
     Part {

@@ -36,6 +36,9 @@ pub enum BenchError {
     /// A broker of ours does not start.
     #[error("cannot start the broker")]
     Broker(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file engine does not do as it should.
+    #[error("the file engine failed")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Keys or certificates of the run cannot be used.
     #[error("cannot set up TLS")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -59,6 +62,14 @@ impl BenchError {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         Self::Broker(source.into())
+    }
+
+    /// For `map_err`: the file engine refuses or fails.
+    pub(crate) fn engine<E>(source: E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::Engine(source.into())
     }
 
     /// For `map_err`: what is needed for TLS.

@@ -1,17 +1,21 @@
-//! `causeway bench`: load, and what it costs the broker, side by side with others.
+//! `causeway bench`: load, and what it costs the broker or the file engine, side by side with
+//! others.
 //!
-//! Not here: what brokers do (`mqtt-broker`). The product needs nothing of this crate but its
-//! command line.
-//! Invariant: a run ends in an error if a message got lost: figures of a broken run are none.
+//! Not here: what brokers do (`mqtt-broker`), what the file engine does (`object-fs`). The product
+//! needs nothing of this crate but its command line.
+//! Invariant: a run ends in an error if a message got lost, or a byte is not what was written:
+//! figures of a broken run are none.
 //! Invariant: all subjects of a round see the same load from the same clients; what is compared
 //! is the CPU time that the kernel counted for the broker's process, and its ratio to the floor
 //! within the round, as the rest of the machine may be busy.
-//! Start at [`run`], then `mqtt.rs` (rounds), `agent.rs` (clients), `floor.rs`.
+//! Start at [`run`], then `mqtt.rs` (rounds), `agent.rs` (clients), `floor.rs`; `files.rs` is
+//! the other half.
 //! Tested by `tests/smoke.rs`, which runs the program with few clients.
 
 mod agent;
 mod args;
 mod error;
+mod files;
 mod floor;
 mod identity;
 mod in_memory;
@@ -42,6 +46,7 @@ use args::What;
 pub fn run(args: BenchArgs, exec: &SelfExec, clock: Clock) -> Result<(), BenchError> {
     match args.what {
         What::Mqtt(args) => mqtt::run(&args, exec, &clock),
+        What::Files(args) => files::run(&args, &clock),
         What::Part { part } => {
             limits::raise_open_files()?;
             part::run(&part, clock)

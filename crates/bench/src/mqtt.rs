@@ -6,13 +6,18 @@ mod round;
 mod saturation;
 mod target;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use clap::Args;
 use clock::Clock;
 
 use self::{phase::Phase, report::Report, round::Round};
-use crate::{error::BenchError, in_memory, limits, process::SelfExec, subject::Subject};
+use crate::{
+    error::BenchError,
+    in_memory, limits,
+    process::{SelfExec, progress},
+    subject::Subject,
+};
 
 /// `bench mqtt`.
 #[derive(Args, Clone, Debug)]
@@ -103,14 +108,5 @@ impl MqttArgs {
             || self.parts.is_empty()
             || self.parts.contains(&phase)
             || (phase == Phase::RoundTrip1Paced && self.parts.contains(&Phase::Saturation))
-    }
-}
-
-/// For people who wait.
-fn progress(text: &str) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        // Who does not see it misses nothing of the result.
-        writeln!(err, "{text}").ok();
     }
 }

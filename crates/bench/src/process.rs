@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, IsTerminal as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -131,8 +131,9 @@ impl CpuTime {
     }
 }
 
-/// The same from `stat`, in steps of 10 ms, on kernels without `schedstat`.
-fn cpu_ns_by_ticks(pid: u32) -> Option<u64> {
+/// The same from `stat`, in steps of 10 ms: of threads that have ended too, and on kernels without
+/// `schedstat`.
+pub(crate) fn cpu_ns_by_ticks(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in brackets, may hold spaces; user and system time are the 12th and 13th after.
     let (_, after) = text.rsplit_once(')')?;
@@ -149,6 +150,15 @@ pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with("VmRSS"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib * 1_024)
+}
+
+/// For people who wait.
+pub(crate) fn progress(text: &str) {
+    let mut err = std::io::stderr();
+    if err.is_terminal() {
+        // Who does not see it misses nothing of the result.
+        writeln!(err, "{text}").ok();
+    }
 }
 
 #[cfg(test)]

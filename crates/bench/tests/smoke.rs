@@ -99,3 +99,34 @@ fn sessions_without_sockets_get_all_messages() {
     assert!(figures["command"]["p99_us"].as_f64().unwrap() > 0.0);
     assert!(figures["broadcast"]["last_us"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn the_engine_and_the_disk_do_all_parts_with_the_same_count() {
+    let dir = env!("CARGO_TARGET_TMPDIR");
+    let figures = bench(&[
+        "files",
+        "--json",
+        "--dir",
+        dir,
+        "--files=64",
+        "--data-mib=4",
+        "--random=50",
+        "--rounds=1",
+    ]);
+    assert!(figures["file_system"].is_string(), "{figures}");
+    assert_eq!(figures["verdicts"].as_array().unwrap().len(), 6);
+    let figures = figures["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 22, "eleven parts of two subjects");
+    let (ours, theirs) = figures.split_at(11);
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert_eq!(ours["phase"], theirs["phase"]);
+        assert_eq!(ours["count"], theirs["count"], "{ours} {theirs}");
+        assert!(ours["time_us"].as_f64().unwrap() > 0.0, "{ours}");
+    }
+    let left = std::fs::read_dir(dir).unwrap();
+    let left = left.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("causeway-bench-")
+    });
+    assert_eq!(left.count(), 0, "all that was made is removed");
+}
