@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::{CacheError, CacheResult, Change, Entry, KeyRange, KeyValue, Records, Table};
+use crate::{CacheError, CacheResult, Change, Entry, KeyRange, KeyValue, Records, Slice, Table};
 
 /// A log-structured merge tree per table, one journal for all.
 pub struct FjallStore {
@@ -52,10 +52,9 @@ impl FjallStore {
 }
 
 impl KeyValue for FjallStore {
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Slice>> {
         let found = self.keyspace(table).get(key);
-        let found = found.map_err(|e| CacheError::store("cannot read the index", e))?;
-        Ok(found.map(|value| (&*value).into()))
+        found.map_err(|e| CacheError::store("cannot read the index", e))
     }
 
     fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> CacheResult<Vec<Entry>> {
@@ -68,10 +67,7 @@ impl KeyValue for FjallStore {
             let (key, value) = guard
                 .into_inner()
                 .map_err(|e| CacheError::store("cannot scan the index", e))?;
-            entries.push(Entry {
-                key: (&*key).into(),
-                value: (&*value).into(),
-            });
+            entries.push(Entry { key, value });
         }
         Ok(entries)
     }
@@ -81,24 +77,20 @@ impl KeyValue for FjallStore {
             let (key, value) = guard
                 .into_inner()
                 .map_err(|e| CacheError::store("cannot scan the index", e))?;
-            Ok(Entry {
-                key: (&*key).into(),
-                value: (&*value).into(),
-            })
+            Ok(Entry { key, value })
         });
         Box::new(entries)
     }
 
     fn apply(&self, changes: &[Change]) -> CacheResult<()> {
-        let mut batch = self
-            .database
-            .batch()
+        let database = self.database.clone();
+        let mut batch = fjall::OwnedWriteBatch::with_capacity(database, changes.len())
             .durability(Some(PersistMode::SyncData));
         for change in changes {
             let keyspace = self.keyspace(change.table);
             match &change.value {
-                Some(value) => batch.insert(keyspace, &*change.key, &**value),
-                None => batch.remove(keyspace, &*change.key),
+                Some(value) => batch.insert(keyspace, change.key.clone(), value.clone()),
+                None => batch.remove(keyspace, change.key.clone()),
             }
         }
         batch

@@ -22,6 +22,15 @@ struct Orders<T> {
     waiting: Vec<T>,
     last: u64,
     stop: bool,
+    /// Called when what has gathered is taken, before anything else can gather.
+    taken: Box<dyn FnMut() + Send>,
+}
+
+impl<T> Orders<T> {
+    fn take(&mut self) -> (Vec<T>, u64) {
+        (self.taken)();
+        (std::mem::take(&mut self.waiting), self.last)
+    }
 }
 
 struct Shared<T> {
@@ -61,11 +70,22 @@ impl<T: Send + 'static> Group<T> {
         committer: Committer,
         work: impl FnMut(Vec<T>) -> CacheResult<()> + Send + 'static,
     ) -> CacheResult<Self> {
+        Self::start_telling(name, committer, || (), work)
+    }
+
+    /// The same; `taken` is called first, in the order of what is submitted.
+    pub(crate) fn start_telling(
+        name: &str,
+        committer: Committer,
+        taken: impl FnMut() + Send + 'static,
+        work: impl FnMut(Vec<T>) -> CacheResult<()> + Send + 'static,
+    ) -> CacheResult<Self> {
         let shared = Arc::new(Shared {
             orders: Mutex::new(Orders {
                 waiting: Vec::new(),
                 last: 0,
                 stop: false,
+                taken: Box::new(taken),
             }),
             wake: Condvar::new(),
             progress: watch::Sender::new(Progress::Done(0)),
@@ -178,8 +198,7 @@ impl<T> Shared<T> {
     }
 
     fn take(&self) -> (Vec<T>, u64) {
-        let mut orders = self.orders.lock();
-        (std::mem::take(&mut orders.waiting), orders.last)
+        self.orders.lock().take()
     }
 
     fn next_round(&self) -> Option<(Vec<T>, u64)> {
@@ -188,7 +207,7 @@ impl<T> Shared<T> {
             self.wake.wait(&mut orders);
         }
         // What has not been waited for is not promised: stopping is as abrupt as a crash.
-        (!orders.stop).then(|| (std::mem::take(&mut orders.waiting), orders.last))
+        (!orders.stop).then(|| orders.take())
     }
 }
 

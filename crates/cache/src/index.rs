@@ -1,15 +1,12 @@
 //! The index: records that change in atomic batches, made durable many at a time.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::{
-    Batch, CacheResult, Change, Committer, Entry, KeyRange, KeyValue, Records, Table, group::Group,
+    Batch, CacheResult, Change, Committer, Entry, KeyRange, KeyValue, Records, Slice, Table,
+    group::Group,
 };
 
 /// Stands for a batch that may not be durable yet; see [`Index::durable`].
@@ -20,18 +17,22 @@ pub struct Ticket(u64);
 /// Records that were submitted and are not yet in the store. Readers look here first, so a
 /// batch is seen at once, while one thread writes and syncs whole groups of them.
 #[derive(Debug, Default)]
-struct Pending(RwLock<BTreeMap<Table, PendingTable>>);
+struct Pending(RwLock<Layers>);
 
-type PendingTable = BTreeMap<Box<[u8]>, PendingValue>;
-
-#[derive(Clone, Debug)]
-struct PendingValue {
-    ticket: u64,
-    value: Option<Box<[u8]>>,
+/// What is newer hides what is older.
+#[derive(Debug, Default)]
+struct Layers {
+    /// What has gathered for the next round.
+    gathered: Layer,
+    /// What is being written: dropped as a whole once it is in the store.
+    under_way: Layer,
 }
 
-/// A key and its value to be; removed if `None`.
-type PendingEntry = (Box<[u8]>, Option<Box<[u8]>>);
+#[derive(Debug, Default)]
+struct Layer(BTreeMap<Table, BTreeMap<Slice, PendingValue>>);
+
+/// A value to be; removed if `None`.
+type PendingValue = Option<Slice>;
 
 /// The index of one share.
 pub struct Index {
@@ -62,15 +63,16 @@ impl Index {
     pub fn open_with(store: Arc<dyn KeyValue>, committer: Committer) -> CacheResult<Self> {
         let pending = Arc::new(Pending::default());
         let of_thread = (Arc::clone(&store), Arc::clone(&pending));
-        let mut done = 0;
-        let group = Group::start("index-commit", committer, move |batches: Vec<Batch>| {
+        let taken = Arc::clone(&pending);
+        let taken = move || taken.take();
+        let write = move |batches: Vec<Batch>| {
             let (store, pending) = &of_thread;
-            done += batches.len() as u64;
             let changes: Vec<Change> = batches.into_iter().flat_map(|batch| batch.0).collect();
             store.apply(&changes)?;
-            pending.forget(&changes, done);
+            pending.forget();
             Ok(())
-        })?;
+        };
+        let group = Group::start_telling("index-commit", committer, taken, write)?;
         Ok(Self {
             store,
             pending,
@@ -82,8 +84,9 @@ impl Index {
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
-        match self.pending.get(table, key) {
+    pub fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Slice>> {
+        let pending = self.pending.0.read().get(table, key).cloned();
+        match pending {
             Some(value) => Ok(value),
             None => self.store.get(table, key),
         }
@@ -94,7 +97,7 @@ impl Index {
     /// # Errors
     /// If the disk fails.
     pub fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> CacheResult<Vec<Entry>> {
-        let pending = range_of(&self.pending.0.read(), table, range);
+        let pending = self.pending.0.read().range(table, range);
         merged(&*self.store, pending, (table, range), limit)
     }
 
@@ -110,10 +113,7 @@ impl Index {
     /// Makes changes: every later read sees them; durable when the ticket has been waited for.
     pub fn submit(&self, batch: Batch) -> Ticket {
         let pending = &self.pending;
-        Ticket(
-            self.group
-                .submit(batch, |ticket, batch| pending.add(ticket, batch)),
-        )
+        Ticket(self.group.submit(batch, |_, batch| pending.add(batch)))
     }
 
     /// Waits until everything that can be seen now is on the disk.
@@ -146,45 +146,57 @@ impl Index {
 }
 
 impl Pending {
-    fn add(&self, ticket: u64, batch: &Batch) {
-        let mut tables = self.0.write();
+    fn add(&self, batch: &Batch) {
+        let mut layers = self.0.write();
         for change in &batch.0 {
-            let value = change.value.clone();
-            tables
-                .entry(change.table)
-                .or_default()
-                .insert(change.key.clone(), PendingValue { ticket, value });
+            let table = layers.gathered.0.entry(change.table).or_default();
+            table.insert(change.key.clone(), change.value.clone());
         }
     }
 
-    /// Drops what the store has now, unless it was changed again.
-    fn forget(&self, changes: &[Change], done: u64) {
-        let mut tables = self.0.write();
-        for change in changes {
-            let Some(table) = tables.get_mut(&change.table) else {
-                continue;
-            };
-            if let btree_map::Entry::Occupied(entry) = table.entry(change.key.clone())
-                && entry.get().ticket <= done
-            {
-                entry.remove();
-            }
-        }
+    /// What has gathered is going to be written.
+    fn take(&self) {
+        let mut layers = self.0.write();
+        layers.under_way = std::mem::take(&mut layers.gathered);
     }
 
-    fn get(&self, table: Table, key: &[u8]) -> Option<Option<Box<[u8]>>> {
-        let tables = self.0.read();
-        tables
-            .get(&table)?
-            .get(key)
-            .map(|pending| pending.value.clone())
+    /// Drops what the store has now.
+    fn forget(&self) {
+        let written = std::mem::take(&mut self.0.write().under_way);
+        // Not under the lock: it can be much.
+        drop(written);
+    }
+}
+
+impl Layers {
+    fn get(&self, table: Table, key: &[u8]) -> Option<&PendingValue> {
+        let mut layers = [&self.gathered, &self.under_way].into_iter();
+        layers.find_map(|layer| layer.0.get(&table)?.get(key))
+    }
+
+    /// All there is of a range, newer over older.
+    fn range(&self, table: Table, range: &KeyRange) -> BTreeMap<Slice, PendingValue> {
+        let mut found = BTreeMap::new();
+        if range.is_empty() {
+            return found;
+        }
+        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (
+            range.from.as_ref().map(Vec::as_slice),
+            range.to.as_ref().map(Vec::as_slice),
+        );
+        let layers = [&self.under_way, &self.gathered].into_iter();
+        for records in layers.filter_map(|layer| layer.0.get(&table)) {
+            let records = records.range::<[u8], _>(bounds);
+            found.extend(records.map(|(key, value)| (key.clone(), value.clone())));
+        }
+        found
     }
 }
 
 /// The index at one moment. To be looked at briefly: it holds up every change.
 pub struct View<'a> {
     store: &'a dyn KeyValue,
-    pending: RwLockReadGuard<'a, BTreeMap<Table, PendingTable>>,
+    pending: RwLockReadGuard<'a, Layers>,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -198,10 +210,9 @@ impl View<'_> {
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
-        let pending = self.pending.get(&table).and_then(|table| table.get(key));
-        match pending {
-            Some(pending) => Ok(pending.value.clone()),
+    pub fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Slice>> {
+        match self.pending.get(table, key) {
+            Some(pending) => Ok(pending.clone()),
             None => self.store.get(table, key),
         }
     }
@@ -211,33 +222,15 @@ impl View<'_> {
     /// # Errors
     /// If the disk fails.
     pub fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> CacheResult<Vec<Entry>> {
-        let pending = range_of(&self.pending, table, range);
+        let pending = self.pending.range(table, range);
         merged(self.store, pending, (table, range), limit)
     }
-}
-
-fn range_of(
-    tables: &BTreeMap<Table, PendingTable>,
-    table: Table,
-    range: &KeyRange,
-) -> Vec<PendingEntry> {
-    let Some(table) = tables.get(&table).filter(|_| !range.is_empty()) else {
-        return Vec::new();
-    };
-    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (
-        range.from.as_ref().map(Vec::as_slice),
-        range.to.as_ref().map(Vec::as_slice),
-    );
-    table
-        .range::<[u8], _>(bounds)
-        .map(|(key, pending)| (key.clone(), pending.value.clone()))
-        .collect()
 }
 
 /// Stored records with the pending ones over them.
 fn merged(
     store: &dyn KeyValue,
-    pending: Vec<PendingEntry>,
+    pending: BTreeMap<Slice, PendingValue>,
     (table, range): (Table, &KeyRange),
     limit: usize,
 ) -> CacheResult<Vec<Entry>> {
@@ -245,14 +238,14 @@ fn merged(
         return store.scan(table, range, limit);
     }
     // Every pending removal may hide one stored record.
-    let hidden = pending.iter().filter(|(_, value)| value.is_none()).count();
+    let hidden = pending.values().filter(|value| value.is_none()).count();
     let stored = store.scan(table, range, limit.saturating_add(hidden))?;
     let is_cut = stored.len() >= limit.saturating_add(hidden);
     let horizon = stored
         .last()
         .filter(|_| is_cut)
         .map(|entry| entry.key.clone());
-    let mut merged: BTreeMap<Box<[u8]>, Box<[u8]>> = stored
+    let mut merged: BTreeMap<Slice, Slice> = stored
         .into_iter()
         .map(|entry| (entry.key, entry.value))
         .collect();

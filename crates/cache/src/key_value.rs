@@ -4,6 +4,9 @@ use std::ops::Bound;
 
 use crate::CacheResult;
 
+/// Bytes of a key or a value, shared by whoever has them; short ones need no memory of their own.
+pub use fjall::Slice;
+
 /// The tables of the index. The names are on disk: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -72,9 +75,9 @@ pub struct Change {
     /// Where.
     pub table: Table,
     /// Its key.
-    pub key: Box<[u8]>,
+    pub key: Slice,
     /// Its value from now on.
-    pub value: Option<Box<[u8]>>,
+    pub value: Option<Slice>,
 }
 
 /// Changes that happen together or not at all.
@@ -131,9 +134,9 @@ impl Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its key.
-    pub key: Box<[u8]>,
+    pub key: Slice,
     /// Its value.
-    pub value: Box<[u8]>,
+    pub value: Slice,
 }
 
 /// A range of keys.
@@ -205,7 +208,7 @@ pub trait KeyValue: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the disk fails.
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>>;
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Slice>>;
     /// At most `limit` records of a range, in key order.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub use error::{CacheError, CacheErrorKind, CacheResult};
 pub use fjall_store::FjallStore;
 pub use group::Committer;
 pub use index::{Index, Ticket, View};
-pub use key_value::{Batch, Change, Entry, KeyRange, KeyValue, Records, Table};
+pub use key_value::{Batch, Change, Entry, KeyRange, KeyValue, Records, Slice, Table};
 pub use live_blocks::LiveBlocks;
 pub use mem_disk::MemDisk;
 pub use mem_key_value::MemKeyValue;

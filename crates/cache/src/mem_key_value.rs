@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     CacheError, CacheErrorKind, CacheResult, Change, Entry, KeyRange, KeyValue, Power, Records,
-    Table,
+    Slice, Table,
 };
 
 /// What a test takes instead of a disk. It outlives the engine, as a disk does.
@@ -16,7 +16,7 @@ pub struct MemKeyValue {
     power: Power,
 }
 
-type Sorted = BTreeMap<Box<[u8]>, Box<[u8]>>;
+type Sorted = BTreeMap<Slice, Slice>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -48,7 +48,7 @@ impl MemKeyValue {
 }
 
 impl KeyValue for MemKeyValue {
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Slice>> {
         let state = self.state.lock();
         Ok(state.tables.get(&table).and_then(|t| t.get(key)).cloned())
     }
@@ -95,7 +95,7 @@ impl KeyValue for MemKeyValue {
             let table = state.tables.entry(change.table).or_default();
             match &change.value {
                 Some(value) => drop(table.insert(change.key.clone(), value.clone())),
-                None => drop(table.remove(&change.key)),
+                None => drop(table.remove(&*change.key)),
             }
         }
         if moment.is_answered() {

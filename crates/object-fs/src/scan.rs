@@ -2,18 +2,15 @@
 
 mod apply;
 mod import;
+mod known;
 mod recent;
 mod vanish;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use cache::{Batch, Index, Table, Ticket};
 use object_store::{ListPage, ObjectMeta, StoreResult};
-use vfs::{FileTime, Inode};
+use vfs::FileTime;
 
 use crate::{
     codec::{Damaged, Reader, Writer},
@@ -179,6 +176,3 @@ pub(crate) fn mtime_of(meta: &ObjectMeta) -> Option<FileTime> {
     let at = meta.last_modified?;
     Some(FileTime::from_nanos(u128::from(at.as_millis()) * 1_000_000))
 }
-
-/// Directories that were found or made, by their keys.
-type DirCache = HashMap<String, Inode>;

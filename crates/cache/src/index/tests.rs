@@ -11,7 +11,7 @@ fn one(key: &str, value: &str) -> Batch {
 
 fn keys(index: &Index, range: &KeyRange, limit: usize) -> Vec<String> {
     let entries = index.scan(Table::Names, range, limit).unwrap();
-    let text = |entry: Entry| String::from_utf8(entry.key.into()).unwrap();
+    let text = |entry: Entry| String::from_utf8(entry.key.to_vec()).unwrap();
     entries.into_iter().map(text).collect()
 }
 

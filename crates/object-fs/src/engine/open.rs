@@ -192,7 +192,7 @@ impl Engine {
             if Gone::decode(&entry.value)?.is_some() {
                 continue;
             }
-            let key = String::from_utf8(entry.key.into()).or(Err(Damaged))?;
+            let key = String::from_utf8(entry.key.to_vec()).or(Err(Damaged))?;
             let since = self.clock.wall().as_millis();
             self.queue
                 .restore(Work::Tombstone(key.into()), 0, since, now);

@@ -15,12 +15,12 @@ use crate::{
 
 /// Where records come from.
 pub(super) trait Source {
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>>;
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<cache::Slice>>;
     fn scan(&self, table: Table, range: &KeyRange, limit: usize) -> CacheResult<Vec<Entry>>;
 }
 
 impl Source for Index {
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<cache::Slice>> {
         Self::get(self, table, key)
     }
 
@@ -30,7 +30,7 @@ impl Source for Index {
 }
 
 impl Source for View<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<Box<[u8]>>> {
+    fn get(&self, table: Table, key: &[u8]) -> CacheResult<Option<cache::Slice>> {
         self.get(table, key)
     }
 
@@ -65,7 +65,7 @@ impl<'a> Tables<'a> {
         }
     }
 
-    pub(super) fn get(&self, table: Table, key: &[u8]) -> VfsResult<Option<Box<[u8]>>> {
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> VfsResult<Option<cache::Slice>> {
         self.source.get(table, key).map_err(fault::of_cache)
     }
 

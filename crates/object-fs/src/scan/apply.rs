@@ -1,12 +1,17 @@
 //! What a listing says, put into the index.
 
-use std::{collections::HashSet, ops::Bound, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use cache::{Batch, KeyRange, Run, Table, Ticket};
 use object_store::ObjectMeta;
+use parking_lot::MutexGuard;
 use vfs::{Attributes, ErrorKind, FileTime, FileType, Inode, VfsError, VfsResult};
 
-use super::{DirCache, Page, Source, mtime_of};
+use super::{Page, Source, known::Known, mtime_of};
 use crate::{
     engine::{DIR_SIZE, Engine, Namespace, ROOT, touch_dir},
     fault,
@@ -22,6 +27,9 @@ const DIR_MODE: u32 = 0o755;
 /// Objects taken in at a time, so that others come to the names in between.
 const STEP: usize = 128;
 
+/// Directories that were found or made, by their keys.
+type DirCache<'a> = HashMap<&'a str, Inode>;
+
 /// Where something new goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
@@ -32,11 +40,25 @@ pub(crate) struct Place<'a> {
 /// What a page changes.
 #[derive(Default)]
 struct Changes {
-    batch: Batch,
-    /// Blocks that are free when the batch is durable.
+    /// Blocks that are free when all that was submitted is durable.
     freed: Vec<(Arc<Node>, Vec<Run>)>,
     /// Keys of which a listing says what is not believed before the object was looked at.
     suspects: Vec<String>,
+    /// What was submitted last.
+    last: Option<Ticket>,
+}
+
+/// A part of a page that is taken in while the names are ours.
+struct Step<'a> {
+    page: &'a Page<'a>,
+    namespace: MutexGuard<'a, Namespace>,
+    known: Known<'a>,
+    /// Directories may be renamed and removed between two steps.
+    dirs: DirCache<'a>,
+    /// Files that nobody can know of yet: they are submitted together.
+    batch: Batch,
+    changes: &'a mut Changes,
+    summary: &'a mut SyncSummary,
 }
 
 impl Engine {
@@ -46,38 +68,31 @@ impl Engine {
         page: &Page<'_>,
         summary: &mut SyncSummary,
     ) -> VfsResult<Option<Ticket>> {
-        let mut last: Option<Ticket> = None;
         let mut changes = Changes::default();
         // Before the others come: where nothing was, there is nothing to look through.
         self.remove_missing(page, &mut changes.suspects, summary)
             .await?;
-        for step in page.objects.chunks(STEP) {
-            let mut namespace = self.namespace.lock();
-            // Directories may be renamed and removed between two steps.
-            let mut dirs = DirCache::new();
-            for object in step {
-                summary.objects_listed += 1;
-                if self.recent.is_changed_since(&object.key, page.sequence) {
-                    continue;
-                }
-                let before = namespace.inodes;
-                self.apply_object(
-                    (page, object),
-                    &mut namespace,
-                    &mut dirs,
-                    &mut changes,
-                    summary,
-                )?;
-                let mut batch = std::mem::take(&mut changes.batch);
-                if namespace.inodes != before {
-                    namespace.save(&mut batch);
-                }
-                if !batch.is_empty() {
-                    last = Some(self.index.submit(batch));
+        for objects in page.objects.chunks(STEP) {
+            let namespace = self.namespace.lock();
+            let mut step = Step {
+                page,
+                namespace,
+                known: Known::load(self, objects)?,
+                dirs: DirCache::default(),
+                batch: Batch::default(),
+                changes: &mut changes,
+                summary,
+            };
+            for object in objects {
+                step.summary.objects_listed += 1;
+                // After the index was read: what was changed since then is left out too.
+                if !self.recent.is_changed_since(&object.key, page.sequence) {
+                    self.apply_object(&mut step, object)?;
                 }
             }
+            self.submit(&mut step);
         }
-        if let Some(ticket) = last
+        if let Some(ticket) = changes.last
             && !changes.freed.is_empty()
         {
             self.durable(ticket).await?;
@@ -86,7 +101,16 @@ impl Engine {
             self.release(&node, runs);
         }
         self.look_at_suspects(changes.suspects, summary).await?;
-        Ok(last)
+        Ok(changes.last)
+    }
+
+    /// Lets everybody see what a step has gathered, the step itself among them.
+    fn submit(&self, step: &mut Step<'_>) {
+        let mut batch = std::mem::take(&mut step.batch);
+        if !batch.is_empty() {
+            step.namespace.save(&mut batch);
+            step.changes.last = Some(self.index.submit(batch));
+        }
     }
 
     /// The same, and waits until it is durable.
@@ -122,62 +146,46 @@ impl Engine {
         Ok(())
     }
 
-    fn apply_object(
-        &self,
-        (page, object): (&Page<'_>, &ObjectMeta),
-        namespace: &mut Namespace,
-        dirs: &mut DirCache,
-        changes: &mut Changes,
-        summary: &mut SyncSummary,
-    ) -> VfsResult<()> {
+    fn apply_object<'a>(&self, step: &mut Step<'a>, object: &'a ObjectMeta) -> VfsResult<()> {
         if object.key.starts_with(keys::RESERVED_PREFIX) {
             return Ok(());
         }
-        match self.key_state(&object.key)? {
+        let source = step.page.source;
+        match step.known.key_state(&object.key)? {
             // Being written or deleted by us: what comes of it, we shall see.
             Some(KeyState::Claimed { .. } | KeyState::Tomb { .. }) => return Ok(()),
-            Some(KeyState::Held { inode }) => {
-                return self.compare((page, object), inode, changes, summary);
-            }
+            Some(KeyState::Held { inode }) => return self.compare(step, object, inode),
             // Deleted here, where the share says that objects stay.
             Some(KeyState::Kept { etag }) if etag.is_none() || etag == object.etag => {
                 return Ok(());
             }
             // Its last upload ended after the delete.
-            Some(KeyState::Kept { .. })
-                if page.source == Source::Object && self.is_ours(object) =>
-            {
+            Some(KeyState::Kept { .. }) if source == Source::Object && self.is_ours(object) => {
                 let etag = object.etag.clone();
                 let kept = KeyState::Kept { etag }.encode();
-                changes.batch.put(Table::Keys, &object.key, kept);
+                step.batch.put(Table::Keys, &object.key, kept);
                 return Ok(());
             }
             // Deleted by us; the listing may be from before.
-            Some(KeyState::Kept { .. } | KeyState::Gone) if page.source != Source::Object => {
-                changes.suspects.push(object.key.clone());
+            Some(KeyState::Kept { .. } | KeyState::Gone) if source != Source::Object => {
+                step.changes.suspects.push(object.key.clone());
                 return Ok(());
             }
             Some(KeyState::Kept { .. } | KeyState::Gone) => {
-                changes.batch.remove(Table::Keys, &object.key);
-                changes.batch.remove(Table::Tombstones, &object.key);
+                step.batch.remove(Table::Keys, &object.key);
+                step.batch.remove(Table::Tombstones, &object.key);
             }
             None => {}
         }
         let Some(path) = keys::path_of(&object.key) else {
-            summary.skipped += 1;
+            step.summary.skipped += 1;
             return Ok(());
         };
-        self.add(namespace, (object, &path), dirs, changes, summary)
+        self.add(step, object, &path)
     }
 
     /// An object we know: has it changed?
-    fn compare(
-        &self,
-        (page, object): (&Page<'_>, &ObjectMeta),
-        inode: Inode,
-        changes: &mut Changes,
-        summary: &mut SyncSummary,
-    ) -> VfsResult<()> {
+    fn compare(&self, step: &mut Step<'_>, object: &ObjectMeta, inode: Inode) -> VfsResult<()> {
         let node = self.node(inode)?;
         let mut state = node.lock()?;
         let Some(remote) = &state.record.remote else {
@@ -190,64 +198,68 @@ impl Engine {
             return Ok(());
         }
         let is_dirty = state.record.is_content_dirty() || state.record.is_attributes_dirty();
-        if page.source != Source::Object
+        if step.page.source != Source::Object
             && (is_dirty || self.recent.is_doubtful(&object.key, self.clock.now()))
         {
-            changes.suspects.push(object.key.clone());
+            step.changes.suspects.push(object.key.clone());
             return Ok(());
         }
         if is_dirty {
             // Changed here too: the upload will do what the policy says. It may as well be our
             // own, from an upload whose answer got lost.
-            summary.conflicts += u64::from(!self.is_of(&node, object));
+            step.summary.conflicts += u64::from(!self.is_of(&node, object));
             return Ok(());
         }
-        summary.changed += 1;
-        let runs = self.take_content(&mut state, object, &mut changes.batch)?;
+        step.summary.changed += 1;
+        let mut batch = Batch::default();
+        let runs = self.take_content(&mut state, object, &mut batch)?;
         state.record.knowledge = Knowledge::ListedOnly;
-        self.save(&state, &mut changes.batch);
+        self.save(&state, &mut batch);
+        // While it is locked: what somebody else changes next must come after.
+        step.changes.last = Some(self.index.submit(batch));
         drop(state);
-        changes.freed.push((node, runs));
+        step.changes.freed.push((node, runs));
         Ok(())
     }
 
     /// An object we do not know.
-    fn add(
+    fn add<'a>(
         &self,
-        namespace: &mut Namespace,
-        (object, path): (&ObjectMeta, &KeyPath<'_>),
-        dirs: &mut DirCache,
-        changes: &mut Changes,
-        summary: &mut SyncSummary,
+        step: &mut Step<'a>,
+        object: &'a ObjectMeta,
+        path: &KeyPath<'a>,
     ) -> VfsResult<()> {
-        let Some(dir) = self.ensure_dirs(namespace, &path.dirs, dirs)? else {
+        let Some(dir) = self.ensure_dirs(step, &object.key, path)? else {
             // A file is where a directory would have to be.
-            summary.skipped += 1;
+            step.summary.skipped += 1;
             return Ok(());
         };
-        let found = self.find(dir, path.name)?;
         let place = Place {
             dir,
             name: path.name,
         };
+        let found = step.known.find(place)?;
+        if path.file_type != FileType::Directory && found.is_none() {
+            step.summary.added += 1;
+            let inode = self.import_file(&mut step.namespace, place, object, &mut step.batch);
+            step.known.note(place, inode);
+            return Ok(());
+        }
+        // From here on nodes are looked at that the step itself may have gathered.
+        self.submit(step);
         match (path.file_type, found) {
-            (FileType::Directory, Some(inode)) => {
-                self.adopt_marker(inode, object, changes, summary)?;
-            }
+            (FileType::Directory, Some(inode)) => self.adopt_marker(step, inode, object)?,
             (FileType::Directory, None) => {
-                summary.added += 1;
-                self.import_dir(namespace, place, Some(object), &mut changes.batch)?;
-            }
-            (FileType::Regular | FileType::Symlink, None) => {
-                summary.added += 1;
-                self.import_file(namespace, place, object, &mut changes.batch);
+                step.summary.added += 1;
+                self.import_dir(step, place, Some(object))?;
             }
             (FileType::Regular | FileType::Symlink, Some(inode)) => {
                 // A file of ours is on its way there, or a directory is there.
                 let is_dir =
                     self.node(inode)?.lock()?.record.attributes.file_type == FileType::Directory;
-                summary.skipped += u64::from(is_dir);
+                step.summary.skipped += u64::from(is_dir);
             }
+            (FileType::Regular | FileType::Symlink, None) => {}
         }
         Ok(())
     }
@@ -255,16 +267,15 @@ impl Engine {
     /// A marker for a directory that is there.
     fn adopt_marker(
         &self,
+        step: &mut Step<'_>,
         inode: Inode,
         object: &ObjectMeta,
-        changes: &mut Changes,
-        summary: &mut SyncSummary,
     ) -> VfsResult<()> {
         let node = self.node(inode)?;
         let mut state = node.lock()?;
         let record = &mut state.record;
         if record.attributes.file_type != FileType::Directory {
-            summary.skipped += 1;
+            step.summary.skipped += 1;
             return Ok(());
         }
         if record.remote.is_some() || record.claim.is_some() || record.is_attributes_dirty() {
@@ -272,86 +283,93 @@ impl Engine {
         }
         record.remote = Some(remote_of(object));
         record.knowledge = Knowledge::ListedOnly;
+        let mut batch = Batch::default();
         let held = KeyState::Held { inode }.encode();
-        changes.batch.put(Table::Keys, &object.key, held);
-        self.save(&state, &mut changes.batch);
+        batch.put(Table::Keys, &object.key, held);
+        self.save(&state, &mut batch);
+        step.changes.last = Some(self.index.submit(batch));
         Ok(())
     }
 
     /// The directory of a path, made where it is missing; `None` if a file is in the way.
-    fn ensure_dirs(
+    fn ensure_dirs<'a>(
         &self,
-        namespace: &mut Namespace,
-        names: &[&str],
-        dirs: &mut DirCache,
+        step: &mut Step<'a>,
+        key: &'a str,
+        path: &KeyPath<'a>,
     ) -> VfsResult<Option<Inode>> {
-        let mut dir = ROOT;
-        let mut path = String::new();
-        for name in names {
-            path.push_str(name);
-            path.push('/');
-            let place = Place { dir, name };
-            let known = match dirs.get(&path) {
+        let (mut dir, mut end) = (ROOT, 0);
+        // Most objects lie beside the one before.
+        let whole: usize = path.dirs.iter().map(|name| name.len() + 1).sum();
+        if let Some(known) = key.get(..whole).and_then(|above| step.dirs.get(above)) {
+            return Ok(Some(*known));
+        }
+        for name in &path.dirs {
+            end += name.len() + 1;
+            let above = key.get(..end).unwrap_or(key);
+            let known = match step.dirs.get(above) {
                 Some(known) => Some(*known),
-                None => self.ensure_dir(namespace, place)?,
+                None => self.ensure_dir(step, Place { dir, name })?,
             };
             let Some(next) = known else { return Ok(None) };
-            dirs.insert(path.clone(), next);
+            step.dirs.insert(above, next);
             dir = next;
         }
         Ok(Some(dir))
     }
 
     /// A directory, made if it is missing; `None` if a file is in the way.
-    fn ensure_dir(&self, namespace: &mut Namespace, place: Place<'_>) -> VfsResult<Option<Inode>> {
-        if let Some(inode) = self.find(place.dir, place.name)? {
+    fn ensure_dir(&self, step: &mut Step<'_>, place: Place<'_>) -> VfsResult<Option<Inode>> {
+        // A file in the way may be one that the step has gathered.
+        self.submit(step);
+        if let Some(inode) = step.known.find(place)? {
             let node = self.node(inode)?;
             let state = node.lock()?;
             let is_dir = state.record.attributes.file_type == FileType::Directory;
             return Ok(is_dir.then_some(inode));
         }
-        let mut batch = Batch::default();
-        let inode = self.import_dir(namespace, place, None, &mut batch)?;
-        namespace.save(&mut batch);
-        // Seen by everybody from here on: what comes next is below it.
-        let _durable_with_the_page = self.index.submit(batch);
-        Ok(Some(inode))
+        // Seen by everybody at once: what comes next is below it.
+        self.import_dir(step, place, None).map(Some)
     }
 
     fn import_dir(
         &self,
-        namespace: &mut Namespace,
+        step: &mut Step<'_>,
         place: Place<'_>,
         marker: Option<&ObjectMeta>,
-        batch: &mut Batch,
     ) -> VfsResult<Inode> {
-        let inode = namespace.new_inode();
+        let parent = self.node(place.dir)?;
+        let mut parent = parent.lock()?;
+        let inode = step.namespace.new_inode();
         let mtime = marker.and_then(mtime_of).unwrap_or_else(|| self.now());
         let mut record = Record::new(dir_attributes(inode, mtime), place.dir, place.name);
         record.clean_attributes_version = record.attributes_version;
+        let mut batch = Batch::default();
         if let Some(marker) = marker {
             record.remote = Some(remote_of(marker));
             record.knowledge = Knowledge::ListedOnly;
             let held = KeyState::Held { inode }.encode();
             batch.put(Table::Keys, &marker.key, held);
         }
-        self.put_name(&record, batch);
+        self.put_name(&record, &mut batch);
         batch.put(Table::Inodes, keys::of_inode(inode), record.encode());
-        let parent = self.node(place.dir)?;
-        let mut parent = parent.lock()?;
         touch_dir(&mut parent, self.now(), 1);
-        self.save(&parent, batch);
+        self.save(&parent, &mut batch);
+        step.namespace.save(&mut batch);
+        step.known.note(place, inode);
+        // While its directory is locked: what somebody else changes next must come after.
+        step.changes.last = Some(self.index.submit(batch));
         Ok(inode)
     }
 
-    /// A file that was seen in the bucket.
+    /// A file that was seen in the bucket; its inode.
     pub(crate) fn import_file(
         &self,
         namespace: &mut Namespace,
         place: Place<'_>,
         object: &ObjectMeta,
         batch: &mut Batch,
-    ) {
+    ) -> Inode {
         let inode = namespace.new_inode();
         let mtime = mtime_of(object).unwrap_or_else(|| self.now());
         let mut record = Record::new(
@@ -374,6 +392,7 @@ impl Engine {
         batch.put(Table::Keys, &object.key, held);
         self.put_name(&record, batch);
         batch.put(Table::Inodes, keys::of_inode(inode), record.encode());
+        inode
     }
 
     /// What the index has in the range of a page and the page has not, is gone.

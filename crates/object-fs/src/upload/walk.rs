@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    fn walk_stamp(&self, dir: Inode) -> VfsResult<Option<Box<[u8]>>> {
+    fn walk_stamp(&self, dir: Inode) -> VfsResult<Option<cache::Slice>> {
         self.index
             .get(Table::Walks, &keys::of_inode(dir))
             .map_err(fault::of_cache)
