@@ -11,11 +11,16 @@ use object_store::{
     PutOptions, StoreResult, Upload,
 };
 use object_store_http::{Patience, open_with};
-use s3_server::{S3Server, S3ServerConfig};
+use s3_server::{Directories, DirectoryPlace, S3Server, S3ServerConfig};
 
 pub(crate) struct Fixture {
     pub(crate) directory: tempfile::TempDir,
-    server: S3Server,
+    behind: Behind,
+}
+
+enum Behind {
+    Server(S3Server),
+    Directory(Directories),
 }
 
 impl Fixture {
@@ -29,19 +34,46 @@ impl Fixture {
             secret: Secret::new("secret"),
         };
         let server = S3Server::start(config, Clock::system()).await.unwrap();
-        Self { directory, server }
+        Self {
+            directory,
+            behind: Behind::Server(server),
+        }
+    }
+
+    /// The same bucket without a server.
+    pub(crate) fn in_a_directory() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for made in [".causeway", "bucket"] {
+            std::fs::create_dir(directory.path().join(made)).unwrap();
+        }
+        let behind = Behind::Directory(Directories::new(Clock::system()));
+        Self { directory, behind }
     }
 
     pub(crate) fn settings(&self, prefix: &str) -> BucketSettings {
-        settings(&format!("http://{}", self.server.address()), prefix)
+        settings(&format!("http://{}", self.address()), prefix)
     }
 
     pub(crate) fn address(&self) -> String {
-        self.server.address().to_string()
+        let address = match &self.behind {
+            Behind::Server(server) => Some(server.address()),
+            Behind::Directory(_) => None,
+        };
+        address.unwrap().to_string()
     }
 
-    pub(crate) fn store(&self, prefix: &str) -> Arc<dyn ObjectStore> {
-        open(&self.settings(prefix))
+    pub(crate) async fn store(&self, prefix: &str) -> Arc<dyn ObjectStore> {
+        match &self.behind {
+            Behind::Server(_) => open(&self.settings(prefix)),
+            Behind::Directory(directories) => {
+                let place = DirectoryPlace {
+                    directory: self.directory.path(),
+                    bucket: "bucket",
+                    prefix,
+                };
+                directories.open(place).await.unwrap()
+            }
+        }
     }
 
     /// What the server keeps, as the port does not tell it.

@@ -1,4 +1,4 @@
-//! The port's promises, against `s3-server`.
+//! The port's promises, against `s3-server` over HTTP, and against a directory that it keeps.
 
 use std::sync::Arc;
 
@@ -10,10 +10,45 @@ use object_store::{CopyOptions, ETag, PartOf, Precondition, StoreErrorKind};
 
 const MIB: u64 = 1 << 20;
 
-#[tokio::test]
-async fn an_object_comes_back_with_its_metadata() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("");
+/// Each is kept by both.
+macro_rules! kept_by_both {
+    ($($promise:ident),* $(,)?) => {
+        mod over_http {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(super::Fixture::start().await).await;
+                }
+            )*
+        }
+
+        mod in_a_directory {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(super::Fixture::in_a_directory()).await;
+                }
+            )*
+        }
+    };
+}
+
+kept_by_both! {
+    an_object_comes_back_with_its_metadata,
+    large_objects_go_in_parts_and_come_back_whole,
+    parts_of_an_object_become_parts_of_another_without_being_sent,
+    uploads_under_way_are_listed_and_aborted,
+    ranges_end_where_the_object_ends,
+    a_precondition_guards_puts_and_completions,
+    a_copy_keeps_metadata_and_content_type,
+    a_copy_and_a_delete_are_bound_to_versions,
+    a_delete_is_done_however_often_it_is_asked,
+    a_listing_goes_on_after_a_key_and_stays_under_its_prefix,
+    a_source_that_fails_leaves_nothing_behind,
+}
+
+async fn an_object_comes_back_with_its_metadata(fixture: Fixture) {
+    let store = fixture.store("").await;
     for key in [
         "a",
         "dir/",
@@ -52,10 +87,8 @@ async fn an_object_comes_back_with_its_metadata() {
     );
 }
 
-#[tokio::test]
-async fn large_objects_go_in_parts_and_come_back_whole() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("p/");
+async fn large_objects_go_in_parts_and_come_back_whole(fixture: Fixture) {
+    let store = fixture.store("p/").await;
     for size in [1, 5 * MIB, 5 * MIB + 1, 21 * MIB + 5] {
         let (upload, parts) = send_parts(&store, "big", &Pattern(size)).await.unwrap();
         let whole = store
@@ -69,10 +102,8 @@ async fn large_objects_go_in_parts_and_come_back_whole() {
     }
 }
 
-#[tokio::test]
-async fn parts_of_an_object_become_parts_of_another_without_being_sent() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("p/");
+async fn parts_of_an_object_become_parts_of_another_without_being_sent(fixture: Fixture) {
+    let store = fixture.store("p/").await;
     let size = 12 * MIB;
     let base = store.put("base", &Pattern(size), &options()).await.unwrap();
     let upload = store.begin_upload("ü next", &attributes()).await.unwrap();
@@ -109,12 +140,11 @@ async fn parts_of_an_object_become_parts_of_another_without_being_sent() {
     assert!(collect(&store, "ü next", 0, size).await == whole);
 }
 
-#[tokio::test]
-async fn uploads_under_way_are_listed_and_aborted() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("p/");
+async fn uploads_under_way_are_listed_and_aborted(fixture: Fixture) {
+    let store = fixture.store("p/").await;
     let other = fixture
         .store("q/")
+        .await
         .begin_upload("k", &attributes())
         .await
         .unwrap();
@@ -142,17 +172,20 @@ async fn uploads_under_way_are_listed_and_aborted() {
             .uploads
             .is_empty()
     );
-    let left = fixture.store("q/").list_uploads("", None).await.unwrap();
+    let left = fixture
+        .store("q/")
+        .await
+        .list_uploads("", None)
+        .await
+        .unwrap();
     assert_eq!(left.uploads[0].upload, other);
     let parts = [(1, ETag("e".into()))];
     let lost = store.complete_upload(&begun[0], &parts, &Precondition::None);
     assert_eq!(lost.await.unwrap_err().kind(), StoreErrorKind::UploadLost);
 }
 
-#[tokio::test]
-async fn ranges_end_where_the_object_ends() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("");
+async fn ranges_end_where_the_object_ends(fixture: Fixture) {
+    let store = fixture.store("").await;
     let etag = store.put("a", &Pattern(10), &options()).await.unwrap();
     let all = Pattern(10).all();
     for (offset, len, expected) in [
@@ -177,10 +210,8 @@ async fn ranges_end_where_the_object_ends() {
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
 }
 
-#[tokio::test]
-async fn a_precondition_guards_puts_and_completions() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("");
+async fn a_precondition_guards_puts_and_completions(fixture: Fixture) {
+    let store = fixture.store("").await;
     for in_parts in [false, true] {
         let key = format!("k{in_parts}");
         let put = async |key: &str, size, precondition: &Precondition| {
@@ -207,10 +238,8 @@ async fn a_precondition_guards_puts_and_completions() {
     }
 }
 
-#[tokio::test]
-async fn a_copy_keeps_metadata_and_content_type() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("p/");
+async fn a_copy_keeps_metadata_and_content_type(fixture: Fixture) {
+    let store = fixture.store("p/").await;
     store.put("from ü", &Pattern(5), &options()).await.unwrap();
     let plain = copied(Precondition::None);
     store
@@ -235,10 +264,8 @@ async fn a_copy_keeps_metadata_and_content_type() {
     assert_eq!((head.size, head.metadata.unwrap()), (5, other.metadata));
 }
 
-#[tokio::test]
-async fn a_copy_and_a_delete_are_bound_to_versions() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("p/");
+async fn a_copy_and_a_delete_are_bound_to_versions(fixture: Fixture) {
+    let store = fixture.store("p/").await;
     let old = store.put("a", &Pattern(5), &options()).await.unwrap();
     let new = store.put("a", &Pattern(6), &options()).await.unwrap();
     let theirs = store.put("taken", &Pattern(7), &options()).await.unwrap();
@@ -271,10 +298,8 @@ async fn a_copy_and_a_delete_are_bound_to_versions() {
     assert_eq!(keys, ["b", "taken"], "no probe stays");
 }
 
-#[tokio::test]
-async fn a_delete_is_done_however_often_it_is_asked() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("");
+async fn a_delete_is_done_however_often_it_is_asked(fixture: Fixture) {
+    let store = fixture.store("").await;
     store.put("a", &Pattern(5), &options()).await.unwrap();
     store.delete("a", None).await.unwrap();
     store.delete("a", None).await.unwrap();
@@ -284,10 +309,8 @@ async fn a_delete_is_done_however_often_it_is_asked() {
     );
 }
 
-#[tokio::test]
-async fn a_listing_goes_on_after_a_key_and_stays_under_its_prefix() {
-    let fixture = Fixture::start().await;
-    let (share, other) = (fixture.store("p/"), fixture.store("q/"));
+async fn a_listing_goes_on_after_a_key_and_stays_under_its_prefix(fixture: Fixture) {
+    let (share, other) = (fixture.store("p/").await, fixture.store("q/").await);
     let put = |number: usize| {
         let share = Arc::clone(&share);
         async move {
@@ -312,10 +335,8 @@ async fn a_listing_goes_on_after_a_key_and_stays_under_its_prefix() {
     assert_eq!(page.objects.len(), 2);
 }
 
-#[tokio::test]
-async fn a_source_that_fails_leaves_nothing_behind() {
-    let fixture = Fixture::start().await;
-    let store = fixture.store("");
+async fn a_source_that_fails_leaves_nothing_behind(fixture: Fixture) {
+    let store = fixture.store("").await;
     let error = store
         .put("a", &common::Broken(20 * MIB), &options())
         .await
@@ -330,7 +351,7 @@ async fn a_source_that_fails_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_key_that_a_url_would_change_is_refused() {
     let fixture = Fixture::start().await;
-    let store = fixture.store("");
+    let store = fixture.store("").await;
     for key in ["", ".", "a/../b", &"x".repeat(1_024)] {
         let error = store.put(key, &Pattern(1), &options()).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Other, "{key}");
@@ -340,10 +361,11 @@ async fn a_key_that_a_url_would_change_is_refused() {
 #[tokio::test]
 async fn a_check_says_what_is_wrong_and_what_to_do() {
     let fixture = Fixture::start().await;
-    fixture.store("p/").check().await.unwrap();
+    fixture.store("p/").await.check().await.unwrap();
     assert!(
         fixture
             .store("")
+            .await
             .list("", None)
             .await
             .unwrap()
