@@ -49,10 +49,12 @@ pub(crate) enum Order {
     Broadcast { level: Level },
     /// Tells when this process's devices have a message that another one sent to all.
     AwaitBroadcast,
-    /// Status of one device of this process after the other, to its collector.
+    /// Status of one device of this process after the other, `burst` messages of each at once, to
+    /// its collector.
     FanIn {
         level: Level,
         window: u32,
+        burst: u16,
         run_ms: u64,
     },
     /// Each pair of this process at full speed.

@@ -7,11 +7,23 @@ use std::{
     io::{BufRead as _, BufReader, IsTerminal as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
+use rustix::process::Pid;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::BenchError;
+
+/// How often it is looked whether a process is at rest, and how often at most.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS_MAX: u32 = 250;
+/// CPU time in between of a process that is.
+const AT_REST_NS: u64 = 1_000_000;
+
+/// The lowest priority that there is (`setpriority(2)`).
+const LEAST_URGENT: i32 = 19;
 
 /// How to start this program again, as another part of the run.
 #[derive(Clone, Debug)]
@@ -54,6 +66,22 @@ impl Process {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets all others have the processor first, as if it were on a machine of its own.
+    pub(crate) fn stand_back(&self) -> Result<(), BenchError> {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::setpriority_process(Some(pid), LEAST_URGENT)
+            .map_err(|e| BenchError::io("lower the priority of a process of the run")(e.into()))
+    }
+
+    /// Has the processor before all others, as if it were on a machine of its own: by `chrt(1)`,
+    /// which needs root; without, its own waiting is measured, too.
+    pub(crate) fn come_first(&self) {
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--fifo", "--pid", "1", &self.id().to_string()]);
+        chrt.stdout(Stdio::null()).stderr(Stdio::null());
+        chrt.status().ok();
     }
 
     pub(crate) fn tell(&mut self, what: &impl Serialize) -> Result<(), BenchError> {
@@ -129,6 +157,22 @@ impl CpuTime {
     pub(crate) fn busiest_ns(&self) -> u64 {
         self.threads_ns.values().copied().max().unwrap_or(0)
     }
+}
+
+/// The same once the process has little more to do: whoever answers first and works later is not
+/// to seem cheaper.
+pub(crate) fn cpu_at_rest(pid: u32) -> Option<CpuTime> {
+    let mut used = CpuTime::of(pid)?;
+    for _ in 0..LOOKS_MAX {
+        thread::park_timeout(LOOK_EVERY);
+        let now = CpuTime::of(pid)?;
+        let more = now.since(&used).total_ns();
+        used = now;
+        if more < AT_REST_NS {
+            break;
+        }
+    }
+    Some(used)
 }
 
 /// The same from `stat`, in steps of 10 ms: of threads that have ended too, and on kernels without

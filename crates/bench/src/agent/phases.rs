@@ -66,8 +66,9 @@ impl Fleet {
             Order::FanIn {
                 level,
                 window,
+                burst,
                 run_ms,
-            } => self.fan_in(level, window, ms(run_ms)),
+            } => self.fan_in(level, (window, burst), ms(run_ms)),
             Order::Pairs {
                 level,
                 window,
@@ -233,7 +234,12 @@ impl Fleet {
         Ok(Done { times_us, ..done })
     }
 
-    fn fan_in(&mut self, level: Level, window: u32, run: Duration) -> Result<Done, BenchError> {
+    fn fan_in(
+        &mut self,
+        level: Level,
+        (window, burst): (u32, u16),
+        run: Duration,
+    ) -> Result<Done, BenchError> {
         let (start, before) = (self.now(), self.seen.collected);
         let mut payload = [0; STATUS_LEN];
         let mut status = Vec::new();
@@ -241,13 +247,15 @@ impl Fleet {
         let (mut sent, mut number) = (0_u64, 0_u32);
         while self.now().saturating_duration_since(start) < run {
             while sent - (self.seen.collected - before) < u64::from(window) {
-                stamp(&mut payload, sent);
                 status.clear();
                 let on = format!("{parent}/d/{number}");
-                packet::publish(&on, level, 1, &payload, &mut status);
+                for id in 1..=burst {
+                    stamp(&mut payload, sent);
+                    packet::publish(&on, level, id, &payload, &mut status);
+                    sent += 1;
+                }
                 self.say(usize::try_from(number).unwrap_or(0), &status)?;
                 number = (number + 1) % self.devices.max(1);
-                sent += 1;
             }
             let collected = self.seen.collected;
             if self.wait_for(collected - before + 1, |seen| seen.collected - before)? > 0 {

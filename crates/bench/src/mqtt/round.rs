@@ -24,7 +24,7 @@ const COMMANDS_PER_SECOND: u32 = 1_000;
 const FAN_IN_WINDOW: u32 = 1_000;
 const PAIR_WINDOW: u32 = 64;
 /// Broadcasts in a round; their times are put together.
-const BROADCASTS: u32 = 3;
+const BROADCASTS: u32 = 10;
 /// Of so many clients one is enough.
 const MANY_CLIENTS: u32 = 100_000;
 
@@ -65,12 +65,13 @@ impl Round {
             tls: args.tls,
         };
         let running = subject.start(exec, setting, clock)?;
-        let agents: Result<_, _> = (0..processes)
+        let agents: Result<Vec<_>, _> = (0..processes)
             .map(|_| Process::part(exec, &["agent"]))
             .collect();
+        let agents = agents?;
         Ok(Self {
             running,
-            agents: agents?,
+            agents,
             exec: exec.clone(),
             clients: args.clients,
             part_ms: args.part_ms,
@@ -104,6 +105,9 @@ impl Round {
 
     fn saturated(&mut self) -> Result<Done, BenchError> {
         let of_run = (self.clients, self.processes());
+        if let Some(commander) = self.agents.first() {
+            commander.come_first();
+        }
         let target = &self.running.target;
         let mut saturators = Saturators::connect(&self.exec, target, of_run)?;
         saturators.beside(self.part_ms, || self.all_at_once(Phase::Saturation))
@@ -124,7 +128,7 @@ impl Round {
 
     fn figures(&self, done: Done, before: Before) -> Result<Figures, BenchError> {
         let Before { cpu, calls } = before;
-        let after = self.running.pid().and_then(CpuTime::of);
+        let after = self.running.pid().and_then(process::cpu_at_rest);
         let cpu = cpu.zip(after).map(|(before, after)| after.since(&before));
         let calls = calls.map(Counting::finish).transpose()?;
         let count = done.count;
@@ -201,6 +205,7 @@ impl Round {
             Phase::FanIn0 | Phase::FanIn1 => Some(Order::FanIn {
                 level,
                 window: share(FAN_IN_WINDOW, n, processes).1.max(1),
+                burst: 1,
                 run_ms,
             }),
             Phase::Pairs0 | Phase::Pairs1 => Some(Order::Pairs {

@@ -16,6 +16,8 @@ const DEVICES_OF_ONE: u32 = 50;
 pub(super) const DEVICES: u32 = PROCESSES * DEVICES_OF_ONE;
 /// Messages on their way of each process: more than the broker has done in a turn.
 const WINDOW: u32 = 2_000;
+/// Of a device at once: the broker is to have much to do, not the kernel between them.
+const BURST: u16 = 20;
 /// They go on until the last command is answered.
 const LONGER_MS: u64 = 500;
 
@@ -33,6 +35,8 @@ impl Saturators {
         let mut all = Vec::new();
         for n in 0..PROCESSES {
             let mut agent = Process::part(exec, &["agent"])?;
+            // In life the devices that say all this are on machines of their own.
+            agent.stand_back()?;
             let open = Order::Open {
                 target: target.clone(),
                 first: clients + n * DEVICES_OF_ONE,
@@ -64,6 +68,7 @@ impl Saturators {
             agent.tell(&Order::FanIn {
                 level,
                 window: WINDOW,
+                burst: BURST,
                 run_ms: run_ms + LONGER_MS,
             })?;
         }
