@@ -54,7 +54,7 @@ pub use share_action::{CheckParams, PathParams, QueueParams, ShareAction};
 pub use share_table::{ShareTable, StatusMessage};
 pub use status::{CacheDiskStatus, GatewayStatus, Location, ShareState, ShareStatus};
 pub use topic::{
-    Destination, ParentTopic, STATISTICS, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter,
+    Destination, ParentTopic, STATISTICS, TOPIC_LEN_MAX, Topic, TopicError, TopicFilter, TopicName,
 };
 pub use writers::{ConflictPolicy, Writers};
 

@@ -1,6 +1,6 @@
 //! Topic names and filters of the message queue.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -94,36 +94,96 @@ impl Topic {
     /// The first level.
     #[must_use]
     pub fn parent(&self) -> &str {
-        first_level(&self.0).map_or(&*self.0, |(parent, _)| parent)
+        parent_of(&self.0)
     }
 
     /// Where a message to this topic goes.
     #[must_use]
     pub fn destination(&self) -> Destination<'_> {
-        match split_p2p(&self.0) {
-            Some((_, target)) => Destination::Client(target),
-            None => Destination::Subscribers,
-        }
+        destination_of(&self.0)
+    }
+
+    /// The same, without a copy.
+    #[must_use]
+    pub fn name(&self) -> TopicName<'_> {
+        TopicName(Cow::Borrowed(&self.0))
     }
 }
 
 impl FromStr for Topic {
     type Err = TopicError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some((parent, target)) = split_p2p(text) {
-            ParentTopic::check(parent)?;
-            if target.is_empty() || target.contains('/') {
-                return Err(TopicError::BadP2p(text.to_owned()));
-            }
-            ClientId::check(target)?;
-            return Ok(Self(text.into()));
-        }
-        check_len(text)?;
-        if !are_plain_levels(text) {
-            return Err(TopicError::BadCharacter(text.to_owned()));
-        }
+        check_topic(text)?;
         Ok(Self(text.into()))
     }
+}
+
+/// A [`Topic`] whose text may be in the packet that it came in: a message that is passed on at
+/// once needs no copy of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicName<'a>(Cow<'a, str>);
+
+impl<'a> TopicName<'a> {
+    /// Checks `text` as a [`Topic`] is.
+    ///
+    /// # Errors
+    /// Which rule it breaks.
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, TopicError> {
+        let text = text.into();
+        check_topic(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first level.
+    #[must_use]
+    pub fn parent(&self) -> &str {
+        parent_of(&self.0)
+    }
+
+    /// Where a message to this topic goes.
+    #[must_use]
+    pub fn destination(&self) -> Destination<'_> {
+        destination_of(&self.0)
+    }
+
+    /// One that may be kept.
+    #[must_use]
+    pub fn to_topic(&self) -> Topic {
+        Topic((*self.0).into())
+    }
+}
+
+fn parent_of(topic: &str) -> &str {
+    first_level(topic).map_or(topic, |(parent, _)| parent)
+}
+
+fn destination_of(topic: &str) -> Destination<'_> {
+    match split_p2p(topic) {
+        Some((_, target)) => Destination::Client(target),
+        None => Destination::Subscribers,
+    }
+}
+
+fn check_topic(text: &str) -> Result<(), TopicError> {
+    if let Some((parent, target)) = split_p2p(text) {
+        ParentTopic::check(parent)?;
+        if target.is_empty() || target.contains('/') {
+            return Err(TopicError::BadP2p(text.to_owned()));
+        }
+        ClientId::check(target)?;
+        return Ok(());
+    }
+    check_len(text)?;
+    if !are_plain_levels(text) {
+        return Err(TopicError::BadCharacter(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// A topic filter: something can be subscribed to with it.

@@ -132,6 +132,9 @@ pub(crate) struct Live {
     /// If its session outlives the connection.
     pub(crate) persistent: Option<Box<Persistent>>,
     window: Option<Box<Window>>,
+    /// What the one message in flight awaits, whose identifier is the last; then there is no
+    /// window.
+    alone: Option<Awaits>,
     extras: Option<Box<Extras>>,
     #[expect(
         clippy::box_collection,

@@ -6,7 +6,7 @@ use message_bus::{
     Precedence,
     admin::{Grant, InstanceSettings, ParentTopicRules},
 };
-use model::{Destination, Direction, FLEET_TOPICS, GroupId, ParentTopic, Topic};
+use model::{Destination, Direction, FLEET_TOPICS, GroupId, ParentTopic, TopicName};
 use mqtt_codec::ReasonCode;
 use thiserror::Error;
 
@@ -236,7 +236,7 @@ impl Rules {
         &self,
         group: &str,
         device: &str,
-        topic: &Topic,
+        topic: &TopicName<'_>,
     ) -> Result<PublishRule, Refusal> {
         let parent = topic.parent();
         let rule = self.rule(parent)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Topic;
+use model::TopicName;
 use mqtt_codec::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Will};
 
 use super::{Context, End, Live, Output, Refusal, Resumed, persistent::expiry_s};
@@ -175,6 +175,7 @@ fn admit(
         topic_alias_max: wishes.topic_alias_max,
         last_packet_id: 0,
         subscriptions: None,
+        alone: None,
         window: None,
         extras: None,
         persistent: None,
@@ -206,10 +207,8 @@ fn check_will(
         let text = "the will is not UTF-8 as its format indicator says";
         return Err((ReasonCode::PayloadFormatInvalid, text.into()));
     }
-    let topic: Topic = will
-        .topic
-        .parse()
-        .map_err(|e: model::TopicError| (ReasonCode::TopicNameInvalid, e.to_string()))?;
+    let topic =
+        TopicName::new(will.topic).map_err(|e| (ReasonCode::TopicNameInvalid, e.to_string()))?;
     let rules = context.registry.rules();
     let client_id = &identity.client_id;
     rules

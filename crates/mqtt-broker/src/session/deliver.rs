@@ -10,9 +10,10 @@ use mqtt_codec::{
 use super::{
     End, Live, Output,
     alias::Alias,
-    in_flight::{Answer, Awaits, Step},
+    in_flight::{Answer, Awaits, InFlight, Step},
     out_of_place,
     told::{KeptIn, Told},
+    window::{Window, following},
 };
 use crate::{
     inbox::Delivered,
@@ -46,8 +47,13 @@ impl Live {
                 self.write(message.parts, terms, numbered, clock, out)
             };
         }
-        let window = self.window.get_or_insert_default();
-        if window.is_open(self.receive_max) && !out.is_full() {
+        let idle = self.alone.is_none() && self.window.is_none();
+        if idle && !out.is_full() {
+            return self.write(message.parts, terms, numbered, clock, out);
+        }
+        let receive_max = self.receive_max;
+        let window = self.window();
+        if window.is_open(receive_max) && !out.is_full() {
             let delivered = self.write(message.parts, terms, numbered, clock, out);
             self.drop_empty_window();
             delivered
@@ -121,8 +127,7 @@ impl Live {
     ) -> Delivered {
         let packet_id = awaits.and_then(|(awaits, numbered)| match numbered {
             Numbered::ByWindow { traced } => {
-                let window = self.window.get_or_insert_default();
-                let packet_id = window.send(&mut self.last_packet_id, awaits, traced);
+                let packet_id = self.number(awaits, traced);
                 publish.delivery = awaits.delivery(packet_id);
                 Some(packet_id)
             }
@@ -137,10 +142,36 @@ impl Live {
         {
             return Delivered::Sent;
         }
-        if let (Some(window), Some(packet_id)) = (&mut self.window, packet_id) {
-            window.forget(packet_id);
+        match (&mut self.window, packet_id) {
+            (Some(window), Some(packet_id)) => window.forget(packet_id),
+            (None, Some(_)) => self.alone = None,
+            (_, None) => {}
         }
         Delivered::Gone
+    }
+
+    /// The next free identifier, for a message that awaits an answer.
+    fn number(&mut self, awaits: Awaits, traced: Option<MessageId>) -> PacketId {
+        if self.window.is_none() && self.alone.is_none() && traced.is_none() {
+            let packet_id = following(self.last_packet_id);
+            self.last_packet_id = packet_id.get();
+            self.alone = Some(awaits);
+            return packet_id;
+        }
+        let last = self.last_packet_id;
+        let packet_id = self.window().send(last, awaits, traced);
+        self.last_packet_id = packet_id.get();
+        packet_id
+    }
+
+    /// The window, which one message alone does not need.
+    pub(super) fn window(&mut self) -> &mut Window {
+        let window = self.window.get_or_insert_default();
+        let alone = self.alone.take().zip(PacketId::new(self.last_packet_id));
+        if let Some((awaits, packet_id)) = alone {
+            window.add(InFlight { packet_id, awaits });
+        }
+        window
     }
 
     /// The properties that a message has for this client only.
@@ -196,9 +227,18 @@ impl Live {
         clock: &Clock,
         out: &mut Output,
     ) -> Result<(), End> {
-        let (step, traced) = match &mut self.window {
-            Some(window) => window.answered(packet_id, answer),
-            None => (Step::Unknown, None),
+        let (step, traced) = match (&mut self.window, &mut self.alone) {
+            (Some(window), _) => window.answered(packet_id, answer),
+            (None, Some(awaits)) if packet_id.get() == self.last_packet_id => {
+                let step = awaits.step(answer);
+                match step {
+                    Step::Done => self.alone = None,
+                    Step::Release => *awaits = Awaits::PubComp,
+                    Step::Unknown | Step::OutOfPlace => {}
+                }
+                (step, None)
+            }
+            (None, _) => (Step::Unknown, None),
         };
         if let Some(id) = traced {
             let refused = answer.is_refusal();

@@ -1,7 +1,7 @@
 //! PUBLISH from a client: the rules of the queue, before anybody gets the message.
 
 use message_bus::Precedence;
-use model::{Direction, Timestamp, Topic, TopicError};
+use model::{Direction, Timestamp, TopicError, TopicName};
 use mqtt_codec::{
     Ack, Delivery, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS, ReasonCode,
 };
@@ -17,7 +17,7 @@ use crate::{
 /// A message that obeys the rules.
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {
-    pub(crate) topic: Topic,
+    pub(crate) topic: TopicName<'a>,
     /// Goes to the console.
     pub(crate) uplink: bool,
     /// Of its parent topic.
@@ -114,7 +114,10 @@ impl Live {
     }
 
     /// The topic, by its name or its alias.
-    fn topic(&mut self, publish: &Publish<'_>) -> Result<Result<Topic, TopicError>, End> {
+    fn topic<'a>(
+        &mut self,
+        publish: &Publish<'a>,
+    ) -> Result<Result<TopicName<'a>, TopicError>, End> {
         let mut alias = None;
         for property in publish.properties {
             match property {
@@ -128,10 +131,10 @@ impl Live {
             }
         }
         let Some(alias) = alias else {
-            return Ok(publish.topic.parse());
+            return Ok(TopicName::new(publish.topic));
         };
         match self.extras().inbound.resolve(alias, publish.topic) {
-            Ok(name) => Ok(name.parse()),
+            Ok(name) => Ok(TopicName::new(name.to_owned())),
             Err(AliasError::OutOfRange) => Err(End::refused(
                 ReasonCode::TopicAliasInvalid,
                 "the topic alias is above the maximum that CONNACK says",
@@ -177,12 +180,12 @@ impl Live {
         }
     }
 
-    fn check_rules(
+    fn check_rules<'a>(
         &self,
         publish: &Publish<'_>,
-        topic: Result<Topic, TopicError>,
+        topic: Result<TopicName<'a>, TopicError>,
         context: &Context<'_>,
-    ) -> Result<(Topic, PublishRule), Refused> {
+    ) -> Result<(TopicName<'a>, PublishRule), Refused> {
         let len = publish.payload.len();
         let rules = context.registry.rules();
         let max = rules.settings().payload_bytes_max;

@@ -55,11 +55,9 @@ impl Live {
                 Some(persistent) if stored => {
                     offline.put(persistent.uid, &outgoing, terms, now).is_ok()
                 }
-                _ => self.window.get_or_insert_default().wait_retained(
-                    &outgoing,
-                    terms,
-                    context.clock.now(),
-                ),
+                _ => self
+                    .window()
+                    .wait_retained(&outgoing, terms, context.clock.now()),
             };
             if !taken {
                 tracing::debug!(

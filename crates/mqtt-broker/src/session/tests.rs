@@ -99,7 +99,8 @@ proptest! {
             }
         }
         prop_assert_eq!(sent, received);
-        prop_assert!(bench.session.live().unwrap().window.is_none());
+        let live = bench.session.live().unwrap();
+        prop_assert!(live.window.is_none() && live.alone.is_none());
     }
 }
 

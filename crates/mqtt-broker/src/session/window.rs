@@ -1,11 +1,13 @@
 //! Messages of `QoS` 1 and 2 to one client: in flight, and waiting for their turn.
 //!
-//! There is a window only while there is something in it.
+//! There is a window only while there is more in it than one message in flight: most clients
+//! answer one before the next comes.
 
-use std::{num::NonZeroU16, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use message_bus::fair::{FairQueue, Place, Queued};
 use mqtt_codec::{PacketId, QoS};
+use smallvec::SmallVec;
 
 use super::in_flight::{Answer, Awaits, InFlight, Step};
 use crate::{
@@ -14,11 +16,14 @@ use crate::{
     shared_subscriptions::SharedId,
 };
 
+/// In flight without memory of their own.
+const FEW: usize = 4;
+
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     /// Sent and not done: a clean session never sends them again, so the state is all that is
     /// kept.
-    in_flight: Vec<InFlight>,
+    in_flight: SmallVec<[InFlight; FEW]>,
     /// Behind those in flight; most clients keep up.
     waiting: Option<Box<FairQueue<Waiting>>>,
     /// Which of those in flight are traced; most are not.
@@ -78,6 +83,11 @@ impl Waiting {
     }
 }
 
+/// The identifier after `last`; there is no 0.
+pub(crate) fn following(last: u16) -> PacketId {
+    PacketId::new(last.wrapping_add(1)).unwrap_or(PacketId::MIN)
+}
+
 impl Window {
     pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty() && self.waiting.is_none()
@@ -98,22 +108,25 @@ impl Window {
         self.in_flight.len() < usize::from(in_flight_max)
     }
 
-    /// The next free identifier from `last` on, for a message that awaits an answer.
+    /// The next free identifier after `last`, for a message that awaits an answer.
     pub(crate) fn send(
         &mut self,
-        last: &mut u16,
+        last: u16,
         awaits: Awaits,
         traced: Option<MessageId>,
     ) -> PacketId {
-        loop {
-            *last = last.wrapping_add(1);
-            let free = |id: &PacketId| self.position(*id).is_none();
-            if let Some(packet_id) = NonZeroU16::new(*last).filter(free) {
-                self.in_flight.push(InFlight { packet_id, awaits });
-                self.traced.extend(traced.map(|id| (packet_id, id)));
-                return packet_id;
-            }
+        let mut packet_id = following(last);
+        while self.position(packet_id).is_some() {
+            packet_id = following(packet_id.get());
         }
+        self.add(InFlight { packet_id, awaits });
+        self.traced.extend(traced.map(|id| (packet_id, id)));
+        packet_id
+    }
+
+    /// Adds one that was sent.
+    pub(crate) fn add(&mut self, sent: InFlight) {
+        self.in_flight.push(sent);
     }
 
     fn position(&self, id: PacketId) -> Option<usize> {

@@ -10,7 +10,7 @@ use message_bus::{
     ChannelId, Uplink,
     fair::{Bounds, FairQueue, Load, Place, Queued},
 };
-use model::{Destination, Priority, Topic};
+use model::{Destination, Priority, Topic, TopicName};
 use mqtt_codec::{Delivery, PacketId, QoS, ReasonCode};
 
 use super::{Shard, share::Given, store::Until, trace::Traced};
@@ -161,7 +161,7 @@ impl Shard {
         }
         self.counters().stalls.one();
         let message = outgoing.share();
-        let (topic, delivery) = (incoming.topic.clone(), incoming.delivery);
+        let (topic, delivery) = (incoming.topic.to_topic(), incoming.delivery);
         let waiter = Waiter {
             slot,
             message: Arc::clone(&message),
@@ -208,7 +208,7 @@ impl Shard {
     /// The last words of a client that was lost.
     pub(super) fn publish_will(
         &mut self,
-        topic: &Topic,
+        topic: &TopicName<'_>,
         client_id: &str,
         uplink: bool,
         will: &Arc<Message>,
@@ -245,7 +245,7 @@ impl Shard {
 
     /// `None` if the one client that it is for is not connected, and has no session in which
     /// the message could wait.
-    fn targets(&self, topic: &Topic, uplink: bool, qos: QoS) -> Option<Targets> {
+    fn targets(&self, topic: &TopicName<'_>, uplink: bool, qos: QoS) -> Option<Targets> {
         let mut targets = Targets {
             receiver: uplink,
             client: None,
@@ -285,7 +285,7 @@ impl Shard {
     fn give_out(
         &mut self,
         from: Origin<'_>,
-        topic: &Topic,
+        topic: &TopicName<'_>,
         outgoing: &Outgoing<'_>,
         targets: &mut Targets,
     ) {
@@ -340,7 +340,7 @@ impl Shard {
     fn give_store(
         &self,
         from: Origin<'_>,
-        topic: &Topic,
+        topic: &TopicName<'_>,
         outgoing: &Outgoing<'_>,
         chosen: &[Member],
     ) -> Result<Kept, NotKept> {
@@ -366,7 +366,7 @@ impl Shard {
     fn give_receiver(
         &mut self,
         from: Origin<'_>,
-        topic: &Topic,
+        topic: &TopicName<'_>,
         outgoing: &Outgoing<'_>,
         dropped: &mut usize,
     ) -> bool {
@@ -374,7 +374,7 @@ impl Shard {
         let client_id = from.client_id.parse().expect("checked at CONNECT");
         let payload = Bytes::copy_from_slice(outgoing.parts.payload);
         let uplink = Uplink {
-            topic: topic.clone(),
+            topic: topic.to_topic(),
             from: client_id,
             at,
             payload,
@@ -531,7 +531,8 @@ impl Shard {
         };
         let outgoing = Outgoing::shared_from(&stalled.message);
         if self.is_worth_trying(&stalled.topic, &outgoing, &stalled.targets) {
-            self.give_out(from, &stalled.topic, &outgoing, &mut stalled.targets);
+            let topic = stalled.topic.name();
+            self.give_out(from, &topic, &outgoing, &mut stalled.targets);
         }
         if stalled.targets.is_empty() {
             let until = stalled.targets.until;

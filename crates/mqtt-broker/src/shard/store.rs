@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use message_bus::ChannelId;
-use model::{Destination, Direction, FLEET_TOPICS, Topic};
+use model::{Destination, Direction, FLEET_TOPICS, TopicName};
 
 use super::{Shard, desk, to_key};
 use crate::{
@@ -124,7 +124,7 @@ impl Shard {
 
     /// Says the last words of a client.
     pub(super) fn say_will(&mut self, client_id: &str, will: &Arc<Message>) {
-        let topic: Topic = will.parts().topic.parse().expect("checked at CONNECT");
+        let topic = TopicName::new(will.parts().topic).expect("checked at CONNECT");
         let direction = FLEET_TOPICS.iter().find(|t| t.name == topic.parent());
         let uplink = direction.is_some_and(|t| t.direction == Direction::Uplink)
             && topic.destination() == Destination::Subscribers;
