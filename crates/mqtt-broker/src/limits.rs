@@ -98,6 +98,8 @@ pub const TRACE_RING_LEN_MAX: usize = 16_384;
 /// Messages of one event loop that are traced in one second: what people can look through, and
 /// no weight beside what a flood costs anyway.
 pub const TRACED_MESSAGES_PER_SECOND: u32 = 100;
+/// Clients of one event loop of whom it is traced that they got a message which goes to many.
+pub const TRACED_RECEIVERS_MAX: usize = 64;
 /// Length of an access key id.
 pub const ACCESS_KEY_ID_LEN_MAX: usize = 64;
 /// Length of a reason string, so that what a client sent is not sent back in full.

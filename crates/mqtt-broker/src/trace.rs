@@ -131,8 +131,13 @@ impl Tracer {
             return true;
         }
         drop(ring);
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.leave_out();
         false
+    }
+
+    /// Counts what is not written down.
+    pub(crate) fn leave_out(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Puts an event into the ring of an event loop, if there is room.
@@ -145,7 +150,7 @@ impl Tracer {
             ring.events.push(event);
         } else {
             drop(ring);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.leave_out();
         }
     }
 

@@ -9,7 +9,10 @@ use mqtt_codec::QoS;
 use super::{Shard, connection::Connection, to_key};
 use crate::{
     inbox::Delivered,
-    limits::{FANOUT_BYTES_MAX, MESSAGES_TOGETHER_MAX, OUT_BYTES_MAX, RECEIVERS_AT_ONCE},
+    limits::{
+        FANOUT_BYTES_MAX, MESSAGES_TOGETHER_MAX, OUT_BYTES_MAX, RECEIVERS_AT_ONCE,
+        TRACED_RECEIVERS_MAX,
+    },
     message::{Message, Outgoing, Terms},
     subscriptions::Subscriber,
 };
@@ -184,7 +187,11 @@ impl Shard {
             }
             let of_client = fanout.found.get(at..fanout.next).unwrap_or_default();
             for message in &messages {
-                self.give_to_client(of_client, &Outgoing::shared_from(message));
+                let mut outgoing = Outgoing::shared_from(message);
+                if at >= TRACED_RECEIVERS_MAX && outgoing.id.take().is_some() {
+                    self.shared.tracer.leave_out();
+                }
+                self.give_to_client(of_client, &outgoing);
             }
         }
         if !fanout.is_done() {

@@ -230,3 +230,25 @@ async fn wills_and_retained_messages_are_traced() {
     late.ping();
     assert_eq!(of(&lab, "late").await, ["Sub delivered", "Acked accepted"]);
 }
+
+#[tokio::test]
+async fn of_a_message_to_many_some_receivers_are_traced_and_the_others_are_counted() {
+    let lab = Lab::start_with(|config| config.threads = 1);
+    let mut all: Vec<Raw> = (0..100)
+        .map(|n| lab.subscriber(&format!("s{n}"), "lab/all", QoS::AtMostOnce))
+        .collect();
+    let mut publisher = lab.client("pub", V5);
+    publisher.say("lab/all", "all", qos1(1));
+    for raw in &mut all {
+        assert_eq!(raw.see().payload, "all");
+    }
+    let mut traced = 0;
+    for n in 0..100 {
+        traced += of(&lab, &format!("s{n}")).await.len();
+    }
+    assert_eq!(traced, 64);
+    let AdminAnswer::Instance(instance) = ask(&lab.0, AdminCall::Instance).await else {
+        panic!("another answer");
+    };
+    assert_eq!(instance.traces_dropped, 36);
+}
