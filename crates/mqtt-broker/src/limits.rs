@@ -153,7 +153,7 @@ pub(crate) const MEMORY_INPUT_LEN_MAX: usize = 1024 * 1024;
 /// Messages from other shards that a shard takes at once.
 pub(crate) const LETTERS_AT_ONCE: usize = 64;
 /// Letters of a turn, before connections have their turn again.
-pub(crate) const LETTERS_PER_TURN: usize = 256;
+pub(crate) const LETTERS_PER_TURN: usize = 128;
 /// Receivers of one message up to which all get it at once; those of more get it in parts.
 pub(crate) const RECEIVERS_AT_ONCE: usize = 64;
 /// Messages to the same many that are given out together.
@@ -161,20 +161,43 @@ pub(crate) const MESSAGES_TOGETHER_MAX: usize = 64;
 /// What a shard has begun to give out to many, beside which no more is begun: a part of each of
 /// the classes, in bytes of lists of receivers.
 pub(crate) const FANOUT_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Connections that are read in a turn before others have theirs.
-pub(crate) const CONNECTIONS_PER_TURN: usize = 256;
+/// How much is read in one turn from each row of those who can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TurnShare {
+    pub(crate) connections: usize,
+    /// After so many there is nobody else's turn.
+    pub(crate) bytes: usize,
+    /// Read at once from who says much.
+    pub(crate) more_len: usize,
+}
+
+/// When there are no commands.
+pub(crate) const LONG_TURN: TurnShare = TurnShare {
+    connections: 128,
+    bytes: 64 * 1024,
+    more_len: 64 * 1024,
+};
+/// While there are some: they wait for the end of a turn several times on their way, so that is to
+/// take some ten microseconds.
+pub(crate) const SHORT_TURN: TurnShare = TurnShare {
+    connections: 8,
+    bytes: 8 * 1024,
+    more_len: FIRST_READ_LEN,
+};
+/// How long after a command turns are short.
+pub(crate) const COMMANDS_FOR: Duration = Duration::from_millis(100);
+/// Messages that are no commands after which a client that gave one is one of many again.
+pub(crate) const URGENT_FOR: u8 = 16;
 /// Messages that found no room and are tried again in one turn.
 pub(crate) const RETRIES_PER_TURN: usize = 64;
 /// Events or letters of a shard up to which its helper is not worth waking.
 pub(crate) const LITTLE_WORK_MAX: usize = 16;
-/// Read from a connection at first; who says more stands behind those who say little.
+/// How long the first thread may be behind before it has itself helped: longer than what a burst
+/// takes, since two threads need more processor for the same.
+pub(crate) const PRESSED_AFTER: Duration = Duration::from_millis(10);
+/// Read from a connection at first; who says more stands behind those who say little. No read is
+/// shorter: a record of TLS, and the beginning of the next, must fit.
 pub(crate) const FIRST_READ_LEN: usize = 32 * 1024;
-/// Read in one turn from those who say little.
-pub(crate) const FIRST_BYTES_PER_TURN: usize = 512 * 1024;
-/// Read at once from who says more.
-pub(crate) const MORE_READ_LEN: usize = 64 * 1024;
-/// Read in one turn from those who say more; of one of them in any case.
-pub(crate) const MORE_BYTES_PER_TURN: usize = 128 * 1024;
 /// Receivers of one message on another shard up to which that shard is not woken but visited.
 pub(crate) const VISIT_RECEIVERS_MAX: u32 = 16;
 /// How often a message that found no room is tried again.

@@ -19,6 +19,7 @@ mod fanout;
 mod no_receiver;
 mod publish;
 mod read;
+mod readable;
 mod share;
 mod slow;
 mod statistics;
@@ -46,6 +47,7 @@ use crew::Worker;
 use drain::Emptying;
 use fanout::Fanout;
 use publish::{ShardSet, Waiter};
+use readable::Readable;
 pub(crate) use share::SharedDeliver;
 use tokens::TokenWatch;
 
@@ -85,9 +87,10 @@ pub(crate) struct Shard {
     wheel: Wheel,
     started: Instant,
     now: Tick,
-    /// Who can be read, can be read on, has output, waits for room, rests, has ended.
-    ready: VecDeque<u32>,
-    more: VecDeque<u32>,
+    /// Who can be read, has output, waits for room, rests, has ended.
+    readable: Readable,
+    /// Commands come: until then nobody else may take long.
+    commands_until: Instant,
     dirty: Vec<u32>,
     stalled: FairQueue<Waiter>,
     throttled: VecDeque<u32>,
@@ -168,8 +171,8 @@ impl Shard {
             wheel: Wheel::new(),
             started,
             now: Tick(0),
-            ready: VecDeque::new(),
-            more: VecDeque::new(),
+            readable: Readable::default(),
+            commands_until: started,
             dirty: Vec::new(),
             stalled: publish::none_stalled(),
             throttled: VecDeque::new(),
@@ -238,8 +241,7 @@ impl Shard {
 
     fn wait_at_most(&self) -> Duration {
         let letters = self.inbox(u32::from(self.index)).len() > 0;
-        let more = !self.ready.is_empty() || !self.more.is_empty() || !self.fanouts.is_empty();
-        let more = more || letters;
+        let more = letters || !self.readable.is_empty() || !self.fanouts.is_empty();
         if more || self.listeners.iter().any(Listener::is_ready) {
             Duration::ZERO
         } else if !self.stalled.is_empty() {
@@ -331,7 +333,8 @@ impl Shard {
         if let Some(connection) = self.connection(slot)
             && !std::mem::replace(&mut connection.ready, true)
         {
-            self.ready.push_back(slot);
+            let row = connection.urgency.row();
+            self.readable.add(row, slot);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     wheel::Tick,
 };
 
-use super::publish::Stalled;
+use super::{publish::Stalled, readable::Urgency};
 
 /// Ticks in one and a half seconds: the patience for each second of keep alive.
 const PATIENCE: u32 = Tick::PER_SECOND * 3 / 2;
@@ -43,6 +43,7 @@ pub(super) struct Connection {
     pub(super) refused: Option<NotServed>,
     /// How fast it may publish.
     pub(super) pace: Pace,
+    pub(super) urgency: Urgency,
     /// Whether it stands in the list of that name.
     pub(super) ready: bool,
     pub(super) dirty: bool,
@@ -76,6 +77,7 @@ impl Connection {
             patience_ticks: arrival.patience_ticks,
             refused: arrival.refused,
             pace: Pace::default(),
+            urgency: Urgency::default(),
             ready: false,
             dirty: false,
             doomed: false,

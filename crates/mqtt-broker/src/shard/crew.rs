@@ -2,29 +2,37 @@
 //! the others help when there is work for more than one processor.
 //!
 //! To wake a thread and put it to sleep again costs more than to deliver a message. So as long
-//! as there is little to do, one thread does it for all shards, as if there were one. A shard
-//! with much to do gets its helper, which stays with it until it is done. A shard with letters
-//! for another one delivers them itself if nobody works there.
+//! as one thread keeps up, it works for all shards, as if there were one. Once it has not for a
+//! while, a shard with much to do gets its helper, which stays with it until it is done; at once
+//! if there is something for many receivers. A shard with letters for another one delivers them
+//! itself if nobody works there.
 //!
 //! ```text
-//!            ┌─ little for 1 ─▶ poller takes the lock of 1, one turn
-//! events ────┼─ much for 1 ───▶ call ─▶ helper 1: turns until nothing is left
-//!            └─ for 0 ────────▶ poller: one turn
+//!            ┌─ for 1 ──────────────────▶ poller takes the lock of 1, one turn
+//! events ────┼─ much for 1, and pressed ─▶ call ─▶ helper 1: turns until nothing is left
+//!            └─ for 0 ──────────────────▶ poller: one turn
 //! ```
-//! Invariant: nobody waits for the lock of another shard while holding one: it is tried.
+//! Invariant: nobody waits for the lock of another shard while holding one: it is tried. While its
+//! helper is at work it is not even tried, so that the two do not take it from each other in turn.
 //! Invariant: who finds a lock taken leaves a call behind, which its holder sees before it rests.
 
 use std::{
     io,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use mio::{Events, Poll, Token};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{Note, Shard, TICK, WAKER};
-use crate::{limits::LITTLE_WORK_MAX, shared::Shared};
+use crate::{
+    limits::{LITTLE_WORK_MAX, PRESSED_AFTER},
+    shared::Shared,
+};
 
 const EVENTS_LEN: usize = 1_024;
 
@@ -38,6 +46,8 @@ struct Post {
     shard: Mutex<Shard>,
     call: Mutex<Call>,
     bell: Condvar,
+    /// Whether the helper is awake.
+    at_work: AtomicBool,
 }
 
 /// What a helper is called for.
@@ -61,9 +71,21 @@ impl Post {
         self.bell.notify_one();
     }
 
+    /// The shard, unless somebody works there.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Shard>> {
+        if self.at_work.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.shard.try_lock()
+    }
+
     /// The next call, or the end of `wait`; `false` when there will be none.
     fn await_call(&self, wait: Option<Duration>, notes: &mut Vec<Note>) -> bool {
         let mut call = self.call.lock();
+        let idle = !call.called && !call.stopped && wait != Some(Duration::ZERO);
+        if idle {
+            self.at_work.store(false, Ordering::Relaxed);
+        }
         while !call.called && !call.stopped {
             match wait {
                 None => self.bell.wait(&mut call),
@@ -71,6 +93,7 @@ impl Post {
                 Some(_) => {}
             }
         }
+        self.at_work.store(true, Ordering::Relaxed);
         call.called = false;
         std::mem::swap(&mut call.notes, notes);
         !call.stopped
@@ -86,6 +109,7 @@ impl Shards {
                     shard: Mutex::new(shard),
                     call: Mutex::default(),
                     bell: Condvar::new(),
+                    at_work: AtomicBool::new(false),
                 }
             });
             Self(posts.collect())
@@ -133,7 +157,7 @@ impl Shards {
             .iter()
             .map(|_| Desk::new(shared.clock.now()))
             .collect();
-        let mut wait = Duration::ZERO;
+        let (mut wait, mut pressure) = (Duration::ZERO, Pressure::new(shared.clock.now()));
         while !shared.stopping.load(Ordering::SeqCst) {
             match poll.poll(&mut events, Some(wait)) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -143,13 +167,15 @@ impl Shards {
                 }
                 Ok(()) => {}
             }
+            let now = shared.clock.now();
+            pressure.note(now, events.iter().count(), wait);
             for event in events.iter().filter(|event| event.token() != WAKER) {
                 let (shard, note) = Note::of(event);
                 if let Some(desk) = desks.get_mut(shard) {
                     desk.notes.push(note);
                 }
             }
-            wait = self.work(&shared, &mut desks);
+            wait = self.work(&shared, &mut desks, (now, pressure.is_high(now)));
         }
         for post in &self.0 {
             post.shard.lock().end();
@@ -157,11 +183,15 @@ impl Shards {
     }
 
     /// One turn of each shard that has something to do; how long nobody has.
-    fn work(&self, shared: &Shared, desks: &mut [Desk]) -> Duration {
-        let now = shared.clock.now();
+    fn work(
+        &self,
+        shared: &Shared,
+        desks: &mut [Desk],
+        (now, pressed): (Instant, bool),
+    ) -> Duration {
         // Helpers first, so that they are at work while this thread is.
         for ((post, desk), inbox) in self.0.iter().zip(&mut *desks).zip(&shared.inboxes).skip(1) {
-            if desk.notes.len().max(inbox.len()) > LITTLE_WORK_MAX {
+            if pressed && desk.notes.len().max(inbox.len()) > LITTLE_WORK_MAX {
                 post.call(&mut desk.notes);
                 desk.due = now + TICK;
             }
@@ -171,16 +201,18 @@ impl Shards {
                 continue;
             }
             desk.due = now + TICK;
-            let Some(mut shard) = post.shard.try_lock() else {
+            let Some(mut shard) = post.try_lock() else {
                 post.call(&mut desk.notes);
                 continue;
             };
             shard.turn(&desk.notes, Worker::Poller);
             desk.notes.clear();
-            let wait = shard.wait_at_most();
+            let (wait, many) = (shard.wait_at_most(), !shard.fanouts.is_empty());
             drop(shard);
-            if wait < TICK {
+            if many || (pressed && wait < TICK) {
                 post.call(&mut desk.notes);
+            } else {
+                desk.due = now + wait;
             }
         }
         if let (Some(post), Some(desk)) = (self.0.first(), desks.first_mut()) {
@@ -200,6 +232,30 @@ struct Dismissal<'a>(&'a Shards);
 impl Drop for Dismissal<'_> {
     fn drop(&mut self) {
         self.0.0.iter().for_each(Post::stop);
+    }
+}
+
+/// Whether there is more to do than one thread can.
+struct Pressure {
+    /// When the poller had caught up last.
+    caught_up: Instant,
+}
+
+impl Pressure {
+    const fn new(now: Instant) -> Self {
+        Self { caught_up: now }
+    }
+
+    /// So many events were there after `wait`. If they are few, and nothing was left to do before,
+    /// there was time for all that came.
+    fn note(&mut self, now: Instant, events: usize, wait: Duration) {
+        if events <= LITTLE_WORK_MAX && !wait.is_zero() {
+            self.caught_up = now;
+        }
+    }
+
+    fn is_high(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.caught_up) > PRESSED_AFTER
     }
 }
 
@@ -249,7 +305,7 @@ impl Shard {
         while self.posted != 0 {
             let index = super::to_key(self.posted.trailing_zeros());
             self.posted &= self.posted - 1;
-            match shards.0.get(index).and_then(|post| post.shard.try_lock()) {
+            match shards.0.get(index).and_then(Post::try_lock) {
                 Some(mut other) => other.take_visit(&shards),
                 None => shards.ring(index, &self.shared),
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use message_bus::ChannelId;
+use message_bus::{ChannelId, TopicClass};
 use mqtt_codec::QoS;
 
 use super::{Shard, to_key, trace::Traced};
@@ -176,6 +176,9 @@ impl Shard {
             reply,
         } = deliver;
         let outgoing = Outgoing::shared_from(&message);
+        if outgoing.place().precedence.class == TopicClass::Command {
+            self.note_commands();
+        }
         let delivered = self.deliver(slot, Some(channel), &outgoing, Terms::P2P);
         let Some(reply) = reply else {
             return self.settle(slot, delivered, outgoing.parts.qos);

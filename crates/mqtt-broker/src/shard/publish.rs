@@ -128,6 +128,9 @@ impl Shard {
         let outgoing = outgoing.ranked(incoming.precedence);
         self.meter_arrival(&outgoing);
         self.pace(slot);
+        if let Some(connection) = self.connection(slot) {
+            connection.urgency.note(incoming.precedence);
+        }
         let Some(mut targets) = self.targets(&incoming.topic, incoming.uplink, outgoing.parts.qos)
         else {
             self.trace_incoming(slot, id, incoming, "no_receiver");

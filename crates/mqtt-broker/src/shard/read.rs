@@ -4,11 +4,11 @@ use std::io;
 
 use mqtt_codec::{Limits, Packet, decode};
 
-use super::{Shard, connection::Connection, desk, to_key};
+use super::{Shard, connection::Connection, desk, readable::Row, to_key};
 use crate::{
     limits::{
-        CONNECTIONS_PER_TURN, FIRST_BYTES_PER_TURN, FIRST_READ_LEN, MORE_BYTES_PER_TURN,
-        MORE_READ_LEN, PACKET_LEN_MAX, READS_PER_TURN,
+        COMMANDS_FOR, FIRST_READ_LEN, LONG_TURN, PACKET_LEN_MAX, READS_PER_TURN, SHORT_TURN,
+        TurnShare,
     },
     routes::Seat,
     session::{End, Request, Session, Visitor},
@@ -29,25 +29,43 @@ enum Turn {
 impl Shard {
     pub(super) fn read_ready(&mut self) {
         let mut buf = std::mem::take(&mut self.read_buf);
-        // Only those of now, and not all if they are many: letters wait meanwhile.
-        let mut left = FIRST_BYTES_PER_TURN;
-        for _ in 0..self.ready.len().min(CONNECTIONS_PER_TURN) {
+        let first = buf.get_mut(..FIRST_READ_LEN).unwrap_or_default();
+        if self.read_row(Row::Urgent, first, LONG_TURN) {
+            self.note_commands();
+            // Commands go before anything else is read.
+            self.visit_others();
+            self.flush_all();
+        }
+        let share = if self.turn_at < self.commands_until {
+            SHORT_TURN
+        } else {
+            LONG_TURN
+        };
+        self.read_row(Row::Others, first, share);
+        // A few that say much must not hold up the many that say little.
+        let more = buf.get_mut(..share.more_len).unwrap_or_default();
+        self.read_row(Row::More, more, share);
+        self.read_buf = buf;
+    }
+
+    /// There are commands here, and there will be others.
+    pub(super) fn note_commands(&mut self) {
+        self.commands_until = self.turn_at + COMMANDS_FOR;
+    }
+
+    /// Reads those who stand there now, and not all if they are many: letters wait meanwhile.
+    /// Says whether there was anybody.
+    fn read_row(&mut self, row: Row, buf: &mut [u8], share: TurnShare) -> bool {
+        let count = self.readable.len(row).min(share.connections);
+        let mut left = share.bytes;
+        for _ in 0..count {
             if left > 0
-                && let Some(slot) = self.ready.pop_front()
+                && let Some(slot) = self.readable.next(row)
             {
-                let first = buf.get_mut(..FIRST_READ_LEN).unwrap_or_default();
-                left = left.saturating_sub(self.read_counted(slot, first));
+                left = left.saturating_sub(self.read_counted(slot, buf).max(1));
             }
         }
-        // A few that say much must not hold up the many that say little.
-        let mut left = MORE_BYTES_PER_TURN;
-        while left > 0
-            && let Some(slot) = self.more.pop_front()
-        {
-            let more = buf.get_mut(..MORE_READ_LEN).unwrap_or_default();
-            left = left.saturating_sub(self.read_counted(slot, more).max(1));
-        }
-        self.read_buf = buf;
+        count > 0
     }
 
     /// Returns how many bytes came.
@@ -84,7 +102,7 @@ impl Shard {
         if let Some(connection) = self.connection(slot)
             && !std::mem::replace(&mut connection.ready, true)
         {
-            self.more.push_back(slot);
+            self.readable.add(Row::More, slot);
         }
     }
 
