@@ -60,7 +60,7 @@ pub(crate) async fn run(
         ),
         check(
             CheckName::Overlap,
-            "no other share owns these objects",
+            "no other share fights for these objects",
             overlap(app, gateway, settings).await?,
         ),
     ];
@@ -273,8 +273,9 @@ async fn overlap(
         Err(Failure::new(
             ErrorCode::PrefixOverlap,
             format!(
-                "share `{}` of gateway {} already owns the prefix `{}` of this bucket; choose \
-                 another prefix or delete that share",
+                "share `{}` of gateway {} already has the prefix `{}` of this bucket; choose \
+                 another prefix or delete that share. Gateways can have objects in common if \
+                 their shares all say that many write, or if all but one are read only",
                 other.settings.name, other.gateway, other.settings.bucket.prefix
             ),
         ))

@@ -12,7 +12,7 @@ pub enum DatabaseErrorKind {
     NotFound,
     /// It is there already, or was changed meanwhile.
     Conflict,
-    /// Another share owns the prefix or a part of it.
+    /// Another share has the prefix or a part of it, and both would write.
     PrefixOverlap,
     /// The database or its contents are at fault.
     Internal,
@@ -27,7 +27,7 @@ pub enum DatabaseError {
     /// The row is there already.
     #[error("there is already a {0}")]
     Exists(String),
-    /// Another share owns the same objects.
+    /// Another share has the same objects, and both would write.
     #[error(
         "share `{share}` of gateway {gateway} already owns the prefix `{prefix}` of this bucket"
     )]

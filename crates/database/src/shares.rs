@@ -1,6 +1,6 @@
 //! Shares that are wanted: together they are the intent of their gateway.
 //!
-//! The check that no two shares own the same objects is made here, in the transaction that
+//! The check that no two shares fight for the same objects is made here, in the transaction that
 //! stores the share, because only there it holds.
 
 use model::{BucketSettings, GatewayId, Intent, Secret, ShareName, ShareSettings};
@@ -81,6 +81,28 @@ impl Database {
         self.settings(row.ok_or_else(|| no_share(gateway, name))?)
     }
 
+    /// Where the shares of one gateway, or of all, have their objects: settings without secrets,
+    /// their endpoints in the form in which they can be compared.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn share_places(&self, gateway: Option<&GatewayId>) -> Result<Vec<PlacedShare>> {
+        let mut find = share::Entity::find();
+        if let Some(gateway) = gateway {
+            find = find.filter(share::Column::GatewayId.eq(gateway.as_str()));
+        }
+        let rows = find.all(&self.reader).await?;
+        let placed = rows.into_iter().map(|row| {
+            let mut settings = open_settings(row.settings)?;
+            settings.bucket.endpoint = row.endpoint;
+            Ok(PlacedShare {
+                gateway: parse("the gateway of a share", &row.gateway_id)?,
+                settings,
+            })
+        });
+        placed.collect()
+    }
+
     /// The whole intent of a gateway, as it is sent to it.
     ///
     /// # Errors
@@ -93,7 +115,7 @@ impl Database {
         Ok(Intent { version, shares })
     }
 
-    /// The share that owns objects which this one would own too, if there is one.
+    /// The share that this one would fight with for objects, if there is one.
     ///
     /// # Errors
     /// The database fails.
@@ -166,8 +188,7 @@ impl Database {
 
     fn settings(&self, row: share::Model) -> Result<ShareSettings> {
         let secrets = self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
-        let mut settings: ShareSettings = serde_json::from_value(row.settings)
-            .map_err(|e| DatabaseError::corrupt("settings of a share", e))?;
+        let mut settings = open_settings(row.settings)?;
         put_secrets(&mut settings.bucket, secrets);
         Ok(settings)
     }
@@ -206,12 +227,29 @@ async fn find_overlapping(
         .filter(share::Column::Endpoint.eq(canonical_endpoint(&settings.bucket.endpoint)))
         .all(connection)
         .await?;
-    let itself = |row: &share::Model| {
-        row.gateway_id == gateway.as_str() && row.name == settings.name.as_str()
-    };
-    Ok(same_bucket
-        .into_iter()
-        .find(|row| !itself(row) && overlaps(&row.prefix, &settings.bucket.prefix)))
+    for row in same_bucket {
+        if !overlaps(&row.prefix, &settings.bucket.prefix) {
+            continue;
+        }
+        let (is_same_gateway, is_same_name) = (
+            row.gateway_id == gateway.as_str(),
+            row.name == settings.name.as_str(),
+        );
+        let gets_on = if is_same_gateway {
+            is_same_name
+        } else {
+            open_settings(row.settings.clone())?.gets_on_with(settings)
+        };
+        if !gets_on {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// As they are in the table: without secrets.
+fn open_settings(settings: serde_json::Value) -> Result<ShareSettings> {
+    serde_json::from_value(settings).map_err(|e| DatabaseError::corrupt("settings of a share", e))
 }
 
 async fn remove_share(

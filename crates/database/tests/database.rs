@@ -11,7 +11,7 @@ use database::{
 };
 use model::{
     BucketSettings, CommandId, Credential, GatewayId, Location, Method, Provider, Role, Secret,
-    ShareSettings, Timestamp,
+    ShareSettings, Timestamp, Writers,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -128,7 +128,7 @@ async fn each_change_of_shares_bumps_the_version_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn two_shares_never_own_the_same_objects_not_even_on_two_gateways() {
+async fn two_shares_never_fight_for_the_same_objects_not_even_on_two_gateways() {
     let f = fixture().await;
     let create = |gateway: &'static str, settings| {
         let database = &f.database;
@@ -142,9 +142,15 @@ async fn two_shares_never_own_the_same_objects_not_even_on_two_gateways() {
     };
     assert_eq!(create("gw-one", share("a", "a/")).await, Ok(1));
     let overlap = Err(DatabaseErrorKind::PrefixOverlap);
-    assert_eq!(create("gw-two", share("b", "a/")).await, overlap);
+    let with = |prefix, writers| ShareSettings {
+        writers,
+        ..share("b", prefix)
+    };
+    assert_eq!(create("gw-one", share("b", "a/")).await, overlap);
+    assert_eq!(create("gw-one", with("a/", Writers::None)).await, overlap);
     assert_eq!(create("gw-two", share("b", "a/deeper/")).await, overlap);
     assert_eq!(create("gw-two", share("b", "")).await, overlap);
+    assert_eq!(create("gw-two", with("a/", Writers::Many)).await, overlap);
     assert_eq!(create("gw-two", share("b", "ab/")).await, Ok(1));
     let again = create("gw-one", share("a", "other/")).await;
     assert_eq!(again, Err(DatabaseErrorKind::Conflict));
@@ -152,6 +158,69 @@ async fn two_shares_never_own_the_same_objects_not_even_on_two_gateways() {
     assert_eq!(nobody, Err(DatabaseErrorKind::NotFound));
     let refused = f.database.intent(&id("gw-two")).await.unwrap();
     assert_eq!(refused.version, 1, "a refused change changes nothing");
+}
+
+#[tokio::test]
+async fn gateways_have_objects_in_common_where_it_is_clear_who_writes() {
+    let f = fixture().await;
+    let database = &f.database;
+    let create = async |gateway, prefix, writers| {
+        let change = ShareChange::Create(ShareSettings {
+            writers,
+            ..share("a", prefix)
+        });
+        let made = database.change_shares(&id(gateway), &change).await;
+        let removed = ShareChange::Remove("a".parse().unwrap());
+        if made.is_ok() {
+            database
+                .change_shares(&id(gateway), &removed)
+                .await
+                .unwrap();
+        }
+        made.is_ok()
+    };
+    let first = ShareChange::Create(share("a", "a/"));
+    database.change_shares(&id("gw-one"), &first).await.unwrap();
+    assert!(
+        create("gw-two", "a/", Writers::One).await,
+        "one lease for both"
+    );
+    assert!(create("gw-two", "a/", Writers::None).await);
+    assert!(create("gw-two", "", Writers::None).await);
+    assert!(!create("gw-two", "a/b/", Writers::One).await);
+    assert!(!create("gw-two", "a/", Writers::Many).await);
+    let many = ShareChange::Replace(ShareSettings {
+        writers: Writers::Many,
+        ..share("a", "a/")
+    });
+    database.change_shares(&id("gw-one"), &many).await.unwrap();
+    assert!(create("gw-two", "a/b/", Writers::Many).await);
+    assert!(!create("gw-two", "a/", Writers::One).await);
+    let mut other_words = share("a", "a/");
+    other_words.bucket.endpoint = "HTTPS://store.example:443/".into();
+    let second = ShareChange::Create(ShareSettings {
+        writers: Writers::Many,
+        ..other_words
+    });
+    database
+        .change_shares(&id("gw-two"), &second)
+        .await
+        .unwrap();
+    let places = database.share_places(None).await.unwrap();
+    assert_eq!(places.len(), 2);
+    let endpoint = &places[0].settings.bucket.endpoint;
+    assert!(
+        places
+            .iter()
+            .all(|p| p.settings.bucket.endpoint == *endpoint)
+    );
+    assert!(
+        places
+            .iter()
+            .all(|p| p.settings.bucket.secret_access_key.is_empty())
+    );
+    let two = database.share_places(Some(&id("gw-two"))).await.unwrap();
+    assert_eq!((two.len(), &two[0].gateway), (1, &id("gw-two")));
 }
 
 #[tokio::test]

@@ -189,6 +189,18 @@ impl ShareSettings {
         }
     }
 
+    /// Whether this share and one of another gateway may hold some of the same objects: only if
+    /// it is clear who of them writes.
+    #[must_use]
+    pub fn gets_on_with(&self, other: &Self) -> bool {
+        match (self.writers, other.writers) {
+            (Writers::None, _) | (_, Writers::None) | (Writers::Many, Writers::Many) => true,
+            // The lease lies below the prefix, so there is one for both.
+            (Writers::One, Writers::One) => self.bucket.prefix == other.bucket.prefix,
+            (Writers::One, Writers::Many) | (Writers::Many, Writers::One) => false,
+        }
+    }
+
     /// The path NFS clients mount.
     #[must_use]
     pub fn export_path(&self) -> String {
