@@ -6,11 +6,13 @@ mod program {
     mod bad_input;
     mod ctl;
     mod engine;
+    mod express;
     mod fake_bucket;
     mod interoperability;
     mod kills;
     mod listeners;
     mod message_queue;
+    mod nfs_calls;
     mod peer;
     mod proxy;
     mod refusals;

@@ -7,8 +7,8 @@ use clock::Clock;
 use database::{Database, DatabaseError};
 use message_bus::{BusError, MessageBus};
 use model::{
-    CMD, ClientId, Command, CommandId, Downlink, GatewayId, INTENT, Method, ParentTopic, Timestamp,
-    WIRE_VERSION,
+    CMD, ChangeNotice, ClientId, Command, CommandId, Downlink, EXPRESS, GatewayId, INTENT, Method,
+    ParentTopic, Timestamp, WIRE_VERSION,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -86,6 +86,15 @@ impl App {
         message: &Downlink,
     ) -> Result<(), BusError> {
         self.send(INTENT, to, message).await
+    }
+
+    /// Puts what others changed on a gateway's connection.
+    pub(crate) async fn send_notice(
+        &self,
+        to: &ClientId,
+        notice: &ChangeNotice,
+    ) -> Result<(), BusError> {
+        self.send(EXPRESS, to, notice).await
     }
 
     async fn send(

@@ -6,6 +6,7 @@
 pub(crate) mod calls;
 mod conflict;
 mod credentials;
+mod express;
 mod flush;
 pub(crate) mod intent;
 mod live;

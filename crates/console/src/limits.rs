@@ -62,6 +62,13 @@ pub(crate) const THIN_INTERVAL: Duration = Duration::from_mins(1);
 pub(crate) const EVENT_AGE_MAX: Duration = Duration::from_hours(24 * 90);
 /// Requests to the gateways' owner that wait; each is a few bytes.
 pub(crate) const REQUESTS_MAX: usize = 1_024;
+/// Reports of changed objects that wait to be passed on …
+pub(crate) const CHANGES_WAITING_MAX: usize = 1_024;
+/// … the bytes of their messages …
+pub(crate) const CHANGES_BYTES_MAX: usize = 16 << 20;
+/// … and those of one gateway, so that it leaves room for others. What is beyond is dropped, and
+/// the receivers list the bucket.
+pub(crate) const CHANGES_OF_ONE_MAX: usize = 128;
 /// Longest wait between two attempts to reach the message queue.
 pub(crate) const BUS_RETRY_MAX: Duration = Duration::from_secs(10);
 /// Time to look into a bucket before a share is accepted.

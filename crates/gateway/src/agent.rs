@@ -23,7 +23,7 @@ use crate::{
 };
 use backoff::{After, Backoff};
 use link::{End, Link};
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Connection, Outbox};
 
 /// All that the agent works with.
 pub(crate) struct Agent {
@@ -100,7 +100,9 @@ impl Agent {
         let since = self.clock.now();
         info!(broker = %client.broker(), "connected to the message queue");
         self.greet(&client);
+        self.outbox.note_connection(true);
         let end = self.link(&client).run(deliveries).await;
+        self.outbox.note_connection(false);
         if self.clock.now().saturating_duration_since(since) >= STABLE_AFTER {
             backoff.reset();
         }

@@ -129,6 +129,7 @@ mod tests {
             cache_bytes_max: 64 << 20,
             upload_delay: Duration::from_secs(5),
             rescan_interval: None,
+            express_sync: false,
             holder: String::new(),
             writers: Writers::Many,
             conflicts: ConflictPolicy::KeepBoth,

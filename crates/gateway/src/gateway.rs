@@ -91,7 +91,8 @@ impl Gateway {
         let server = Arc::new(NfsServer::start(nfs, clock.clone())?);
         let nfs_address = server.address();
         let holder = opened.identity.client_id.device().to_owned();
-        let factory = NfsShares::new(Arc::clone(&server), holder, clock.clone());
+        let outbox = Arc::clone(&opened.outbox);
+        let factory = NfsShares::new(Arc::clone(&server), holder, outbox, clock.clone());
         let mut gateway = Self::start_with(opened, config, Arc::new(factory), nfs_address, clock)?;
         gateway.nfs = Some(server);
         Ok(gateway)
@@ -109,8 +110,8 @@ impl Gateway {
             dir,
             identity,
             memory,
+            outbox,
         } = opened;
-        let outbox = Arc::new(Outbox::new(identity.gateway.clone()));
         let unreadable = |source| unreadable(&config.data_dir, "wanted.json", source);
         let (shares, reconciler) = Reconciler::start(ReconcilerConfig {
             cache_dir: config.cache_dir.clone(),
@@ -194,6 +195,8 @@ pub(crate) struct OpenDir {
     dir: Arc<DataDir>,
     identity: Identity,
     memory: (Callee<FjallStore>, Recovered),
+    /// What is to be sent up.
+    outbox: Arc<Outbox>,
 }
 
 impl OpenDir {
@@ -213,10 +216,12 @@ impl OpenDir {
         let identity = identity.ok_or(StartError::NotJoined { data_dir })?;
         let store = FjallStore::open(&dir.commands_dir())?;
         let memory = Callee::open(store, Limits::default(), is_repeatable, now)?;
+        let outbox = Arc::new(Outbox::new(identity.gateway.clone()));
         Ok(Self {
             dir,
             identity,
             memory,
+            outbox,
         })
     }
 

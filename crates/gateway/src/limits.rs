@@ -15,6 +15,15 @@ pub(crate) const QUEUE_MAX: usize = 64;
 pub(crate) const REPLIES_WAITING_MAX: usize = 256;
 /// Events that wait for the connection; of more the oldest are dropped.
 pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
+/// Batches of changes of objects that wait for the connection, 64 KiB each at most. Who tells
+/// them waits for room, so they are few.
+pub(crate) const CHANGES_WAITING_MAX: usize = 32;
+/// How long changes of objects gather before they are told: long enough for one message to carry
+/// many, short beside the second in which others want to see them.
+pub(crate) const CHANGES_GATHER: Duration = Duration::from_millis(25);
+/// How often the number of the last batch of changes is repeated, for a console that was started
+/// meanwhile.
+pub(crate) const CHANGES_REPEAT: Duration = Duration::from_secs(60);
 /// Messages sent and not yet acknowledged by the broker.
 pub(crate) const MESSAGES_IN_FLIGHT_MAX: usize = 16;
 

@@ -11,6 +11,7 @@
 
 mod actions;
 mod events;
+mod express;
 mod factory;
 mod jobs;
 mod nfs_shares;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{IntentReport, Timestamp};
+use crate::{ChangeReport, IntentReport, Timestamp};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -33,6 +33,8 @@ pub struct Event {
 pub enum EventKind {
     /// How far the gateway has come with its intent; sent at connect and after each change.
     IntentReport(IntentReport),
+    /// What was changed in the bucket of a share; `at` is when the first of it was.
+    Changes(ChangeReport),
     /// Something for people.
     Notice {
         /// How bad it is.

@@ -12,6 +12,8 @@ pub const STATUS: &str = "csg_status";
 pub const EVENT: &str = "csg_event";
 /// Log and support bundles from gateways, in parts.
 pub const BULK: &str = "csg_bulk";
+/// What other gateways changed in a gateway's buckets.
+pub const EXPRESS: &str = "csg_express";
 
 /// Which way messages of a parent topic travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub struct FleetTopic {
 }
 
 /// All of them.
-pub const FLEET_TOPICS: [FleetTopic; 6] = [
+pub const FLEET_TOPICS: [FleetTopic; 7] = [
     FleetTopic {
         name: CMD,
         direction: Direction::Downlink,
@@ -77,5 +79,10 @@ pub const FLEET_TOPICS: [FleetTopic; 6] = [
         name: BULK,
         direction: Direction::Uplink,
         priority: Priority::Lowest,
+    },
+    FleetTopic {
+        name: EXPRESS,
+        direction: Direction::Downlink,
+        priority: Priority::Normal,
     },
 ];

@@ -13,6 +13,7 @@ mod command;
 mod engine_settings;
 mod error_code;
 mod event;
+mod express;
 mod file_status;
 mod fleet;
 mod gateway_id;
@@ -38,9 +39,13 @@ pub use engine_settings::{
 };
 pub use error_code::{ErrorCode, Failure};
 pub use event::{Event, EventKind, Severity};
+pub use express::{
+    ChangeBatch, ChangeNotice, ChangeReport, ChangeSource, ExpressStatus, ObjectChange,
+};
 pub use file_status::{CacheStatus, FileState, FileStatus, JobState, JobStatus, QueueItem};
 pub use fleet::{
-    BULK, CMD, Direction, EVENT, FLEET_TOPICS, FleetTopic, INTENT, Priority, RESULT, STATUS,
+    BULK, CMD, Direction, EVENT, EXPRESS, FLEET_TOPICS, FleetTopic, INTENT, Priority, RESULT,
+    STATUS,
 };
 pub use gateway_id::{GatewayId, GatewayIdError};
 pub use intent::{Credential, Downlink, Intent, IntentReport, ShareReport};

@@ -153,6 +153,10 @@ pub struct ShareSettings {
     /// Time between two looks for changes made in the bucket by others, in seconds; 0 = never.
     #[serde(default = "default_rescan_interval_s")]
     pub rescan_interval_s: u64,
+    /// Whether it tells other gateways over the same objects at once what it changed, and hears
+    /// of their changes.
+    #[serde(default = "default_express_sync")]
+    pub express_sync: bool,
     /// Who may reach it; nobody if empty (deny unless allowed).
     #[serde(default)]
     pub access: Vec<AccessRule>,
@@ -181,6 +185,7 @@ impl ShareSettings {
             cache_bytes_max: default_cache_bytes(),
             upload_delay_ms: default_upload_delay_ms(),
             rescan_interval_s: default_rescan_interval_s(),
+            express_sync: default_express_sync(),
             access: Vec::new(),
             squash: Squash::default(),
             writers: Writers::default(),
@@ -218,4 +223,8 @@ fn default_upload_delay_ms() -> u64 {
 
 fn default_rescan_interval_s() -> u64 {
     300
+}
+
+fn default_express_sync() -> bool {
+    true
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CacheStatus, GatewayId, ShareName, Timestamp};
+use crate::{CacheStatus, ExpressStatus, GatewayId, ShareName, Timestamp};
 
 /// Where a gateway runs; nothing else differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,6 +122,9 @@ pub struct ShareStatus {
     /// The gateway that writes to the bucket instead of this one; here the share is read only.
     #[serde(default)]
     pub other_writer: Option<String>,
+    /// How express sync does.
+    #[serde(default)]
+    pub express: ExpressStatus,
 }
 
 impl ShareStatus {
@@ -151,6 +154,7 @@ impl ShareStatus {
             cache: CacheStatus::default(),
             conflicts: 0,
             other_writer: None,
+            express: ExpressStatus::default(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct ObjectFsConfig {
     pub upload_delay: Duration,
     /// Time between two looks for changes made in the bucket by others; `None`: never.
     pub rescan_interval: Option<Duration>,
+    /// Whether others are told at once what is changed here, and are heard.
+    pub express_sync: bool,
     /// What other gateways are told of who writes here.
     pub holder: String,
     /// Which gateways may write to the bucket.

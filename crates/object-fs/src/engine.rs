@@ -37,6 +37,7 @@ use vfs::{ErrorKind, FileTime, FileType, Inode, VfsError, VfsResult};
 use crate::{
     ObjectFsConfig,
     event::Events,
+    express::Express,
     extents::ExtentMap,
     fault,
     keys::{self, KeyState, Owner},
@@ -74,6 +75,7 @@ pub(crate) struct Engine {
     pub(crate) import: RwLock<ImportProgress>,
     pub(crate) lease: Lease,
     pub(crate) events: Events,
+    pub(crate) express: Express,
     pub(crate) counters: Counters,
     pub(crate) identity: Identity,
     /// Files with uncommitted content, and since when.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use clock::{Clock, Task, spawn_named};
-use model::{ShareStatus, Writers};
+use model::{ChangeBatch, ChangeNotice, ShareStatus, Timestamp, Writers};
 use object_store::ObjectStore;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -95,6 +95,12 @@ impl ObjectFs {
             spawn_named("commit-old", commit_for_ever(Arc::clone(&engine))),
             spawn_named("pins", Arc::clone(&engine).keep_pins_for_ever()),
         ];
+        if engine.config.express_sync {
+            let applying = Arc::clone(&engine).apply_heard_for_ever();
+            tasks.push(spawn_named("apply-heard", applying));
+            let scanning = Arc::clone(&engine).scan_gaps_for_ever();
+            tasks.push(spawn_named("scan-gaps", scanning));
+        }
         if engine.config.writers == Writers::One {
             tasks.push(spawn_named(
                 "lease",
@@ -139,6 +145,37 @@ impl ObjectFs {
     /// [`SyncError`].
     pub async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, SyncError> {
         self.engine.sync(path).await
+    }
+
+    /// Waits until something was changed in the bucket that others should be told.
+    pub async fn something_to_tell(&self) {
+        self.engine.express.something_to_tell().await;
+    }
+
+    /// The next changes to be told, at most 48 KiB of JSON, and when the first was made.
+    #[must_use]
+    pub fn take_changes(&self) -> Option<(Timestamp, ChangeBatch)> {
+        self.engine.express.take()
+    }
+
+    /// A batch without changes that repeats the number of the last one. Who has missed that one
+    /// sees it.
+    #[must_use]
+    pub fn repeat_changes(&self) -> ChangeBatch {
+        self.engine.express.repeat()
+    }
+
+    /// Nobody can be told of changes now: those that wait are forgotten. Who hears of later ones
+    /// sees the gap.
+    pub fn forget_changes(&self) {
+        self.engine.express.forget_untold();
+    }
+
+    /// Takes what another gateway tells that it changed; it is in the index soon after.
+    pub fn hear(&self, notice: ChangeNotice) {
+        if self.engine.config.express_sync {
+            self.engine.express.hear(notice);
+        }
     }
 
     /// Makes everything durable on the cache disk and ends the tasks. What is not uploaded

@@ -15,6 +15,7 @@ mod codec;
 mod config;
 mod engine;
 mod event;
+mod express;
 mod extents;
 mod fault;
 mod fs;

@@ -4,6 +4,7 @@ mod apply;
 mod import;
 mod known;
 mod recent;
+mod told;
 mod vanish;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ use crate::{
 };
 
 pub(crate) use apply::{Place, remote_of};
-pub(crate) use recent::RecentKeys;
+pub(crate) use recent::{Author, RecentKeys};
 
 pub(crate) const META_IMPORT: &str = "import";
 /// Wait after a listing failed; the first one goes on where it was.
@@ -94,6 +95,8 @@ struct Page<'a> {
 enum Source {
     /// A page of this listing; `None` if it is one that began in an earlier life.
     Listing(Option<u64>),
+    /// Another gateway says so.
+    Told(Author),
     /// The object itself was looked at.
     Object,
 }

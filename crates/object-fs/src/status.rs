@@ -80,6 +80,7 @@ impl Engine {
             cache: self.cache_status(queue.dirty_bytes),
             conflicts: self.counters.conflicts.value(),
             other_writer: self.lease.other_writer(),
+            express: self.express.status(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod bucket;
 mod cold;
 mod conditions;
 mod disk;
+mod express;
 mod files;
 mod lease;
 mod manage;
@@ -67,6 +68,7 @@ pub(super) fn config() -> ObjectFsConfig {
         cache_bytes_max: 256 << 20,
         upload_delay: Duration::from_millis(5),
         rescan_interval: None,
+        express_sync: true,
         holder: "test".into(),
         writers: Writers::Many,
         conflicts: ConflictPolicy::KeepBoth,

@@ -48,6 +48,7 @@ export type ConflictPolicy = Schemas['ConflictPolicy'];
 export type WriteAccess = Schemas['WriteAccess'];
 export type AccessRule = Schemas['AccessRule'];
 export type ShareStatus = Answer<Schemas['ShareStatus']>;
+export type ExpressStatus = ShareStatus['express'];
 export type Share = Answer<Schemas['Share']>;
 /** Without the secret. */
 export type ShareSettings = Share['settings'];

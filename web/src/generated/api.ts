@@ -1496,6 +1496,50 @@ export interface components {
             /** @description The share it is about. */
             share?: string | null;
         };
+        /** @description How express sync of a share does. */
+        ExpressStatus: {
+            /**
+             * Format: int64
+             * @description Counter: changes that others told and that are in the index.
+             */
+            applied: number;
+            /**
+             * Format: int64
+             * @description When the last of them came, in milliseconds since the epoch.
+             */
+            applied_at?: number | null;
+            /**
+             * Format: int64
+             * @description The longest of them.
+             */
+            delay_max_ms?: number | null;
+            /**
+             * Format: int64
+             * @description From the change at another gateway until it was seen here, in milliseconds: the median of
+             *     the last 1,024 batches. The clocks of both are in it.
+             */
+            delay_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Of 99 in 100 of them.
+             */
+            delay_p99_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Counter: times that something was missed.
+             */
+            gaps: number;
+            /**
+             * Format: int64
+             * @description Counter: listings because of that.
+             */
+            scans: number;
+            /**
+             * Format: int64
+             * @description Counter: changes of objects that were told to others.
+             */
+            told: number;
+        };
         /** @description An error as it travels: a word for programs and a sentence that says what to do. */
         Failure: {
             /** @description The word. */
@@ -2488,6 +2532,8 @@ export interface components {
             conflicts: components["schemas"]["ConflictPolicy"];
             /** @description How its engine works. */
             engine: components["schemas"]["EngineSettings"];
+            /** @description Whether it tells other gateways at once what it changed, and hears of their changes. */
+            express_sync: boolean;
             /** @description Its name. */
             name: components["schemas"]["ShareName"];
             /** @description How clients reach it. */
@@ -2691,6 +2737,11 @@ export interface components {
             conflicts?: components["schemas"]["ConflictPolicy"];
             /** @description How its engine works. */
             engine?: components["schemas"]["EngineSettings"];
+            /**
+             * @description Whether it tells other gateways over the same objects at once what it changed, and hears
+             *     of their changes.
+             */
+            express_sync?: boolean;
             /** @description Its name. */
             name: components["schemas"]["ShareName"];
             /** @description How clients reach it. */
@@ -2757,6 +2808,8 @@ export interface components {
              * @description Counter: bytes fetched from the object store.
              */
             downloaded_bytes: number;
+            /** @description How express sync does. */
+            express?: components["schemas"]["ExpressStatus"];
             /** @description Whether the first listing of the bucket is still under way. */
             importing: boolean;
             /**

@@ -65,6 +65,7 @@ impl Share {
             cache_bytes_max: CACHE_BYTES_MAX,
             upload_delay: NO_UPLOADS,
             rescan_interval: None,
+            express_sync: false,
             holder: "bench".into(),
             writers: Writers::Many,
             conflicts: ConflictPolicy::KeepBoth,

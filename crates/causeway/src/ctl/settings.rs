@@ -45,6 +45,10 @@ pub(super) struct SettingsArgs {
     /// Time between two looks for changes made in the bucket by others; 0 is never
     #[arg(long, value_name = "SECONDS")]
     rescan_interval_s: Option<u64>,
+    /// Whether other gateways over the same objects are told at once what was changed here, and
+    /// are heard [default: true]
+    #[arg(long, value_name = "BOOL")]
+    express_sync: Option<bool>,
     /// Clients that may reach the share, `10.0.0.0/8`, or `10.0.0.0/8=ro` to read only; may be
     /// repeated, the first that holds a client decides
     #[arg(long, value_name = "CIDR[=ro]", value_parser = parse_rule)]
@@ -152,6 +156,8 @@ impl SettingsArgs {
             "rescan_interval_s",
             self.rescan_interval_s.map(Value::from),
         );
+        let express_sync = self.express_sync.map(Value::from);
+        put(settings, "express_sync", express_sync);
         let squash = self.squash.map(|squash| match squash {
             SquashArg::None => Squash::None,
             SquashArg::Root => Squash::Root,

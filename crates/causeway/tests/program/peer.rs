@@ -1,6 +1,6 @@
 //! Clients of the message queue from elsewhere: Debian's mosquitto clients, and Python's paho.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
@@ -63,6 +63,12 @@ impl Login {
         let mut command = self.command("mosquitto_pub", port, more);
         command.args(["-q", "1", "-t", topic, "-m", payload]);
         command.output().unwrap()
+    }
+
+    /// Publishes each line of its standard input with QoS 1.
+    pub(super) fn publish_lines(&self, port: u16, topic: &str) -> Child {
+        let mut command = self.command("mosquitto_pub", port, &["-l", "-q", "1", "-t", topic]);
+        command.stdin(Stdio::piped()).spawn().unwrap()
     }
 
     /// Subscribes; returns once the broker has granted it.

@@ -57,6 +57,8 @@ pub(crate) struct OpenShare {
     pub(crate) upload_delay_ms: u64,
     /// Time between two looks into the bucket, in seconds; 0 = never.
     pub(crate) rescan_interval_s: u64,
+    /// Whether it tells other gateways at once what it changed, and hears of their changes.
+    pub(crate) express_sync: bool,
     /// Who may reach it.
     pub(crate) access: Vec<AccessRule>,
     /// Whose rights users get.
@@ -78,6 +80,7 @@ impl From<ShareSettings> for OpenShare {
             cache_bytes_max: settings.cache_bytes_max,
             upload_delay_ms: settings.upload_delay_ms,
             rescan_interval_s: settings.rescan_interval_s,
+            express_sync: settings.express_sync,
             access: settings.access,
             squash: settings.squash,
             writers: settings.writers,

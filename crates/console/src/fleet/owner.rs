@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::{
     Notice, calls,
     credentials::{self, Standing, restore_credentials},
+    express::{Desk, Relay},
     flush::Batch,
     intent::send_intent,
     live::Live,
@@ -60,6 +61,8 @@ pub(crate) struct Owner {
     pings: HashMap<GatewayId, Instant>,
     timers: Timers,
     restoring: Option<clock::Task>,
+    pub(super) express: Arc<Desk>,
+    _relay: clock::Task,
 }
 
 impl Owner {
@@ -74,7 +77,11 @@ impl Owner {
             app.view.update(&id, |live| live.status = Some(status));
         }
         let now = app.clock.now();
+        let express = Desk::new();
+        let relay = Relay::new(Arc::clone(&app), Arc::clone(&express));
         Ok(Self {
+            express,
+            _relay: clock::spawn_named("express-relay", relay.run()),
             app,
             notices,
             receiver: None,
@@ -123,6 +130,7 @@ impl Owner {
     async fn handle_notice(&mut self, notice: Notice) {
         match notice {
             Notice::IntentChanged(id, version) => {
+                self.express.shares_changed(&id);
                 if self.know(&id).await {
                     self.app.view.update(&id, |live| {
                         live.wanted_version = live.wanted_version.max(version);
@@ -132,6 +140,7 @@ impl Owner {
                 }
             }
             Notice::Removed(id) => {
+                self.express.shares_changed(&id);
                 self.app.view.remove(&id);
                 self.batch.forget(&id);
                 self.pings.remove(&id);
@@ -320,6 +329,7 @@ impl Owner {
         match standing {
             Ok(Standing::Member) => {
                 self.send_intent(id).await;
+                self.express.connected(id);
                 if let Err(error) = self.ask_what_became(id).await {
                     tracing::error!(gateway.id = %id, error = %error.failure, "cannot ask about commands");
                 }

@@ -45,6 +45,14 @@ impl Owner {
                 Ok(())
             }
             EVENT => match parse::<Event>(&id, &uplink) {
+                Some(Event {
+                    at: made_at,
+                    kind: EventKind::Changes(report),
+                }) => {
+                    let len = uplink.payload.len();
+                    self.express.report(&id, made_at, report, len);
+                    Ok(())
+                }
                 Some(event) => self.handle_event(&id, at, event.kind).await,
                 None => Ok(()),
             },
@@ -97,6 +105,8 @@ impl Owner {
     ) -> ApiResult<()> {
         match kind {
             EventKind::IntentReport(report) => self.handle_intent_report(id, report).await,
+            // Passed on before.
+            EventKind::Changes(_) => {}
             EventKind::Notice {
                 severity,
                 share,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use database::GatewayRecord;
-use model::{ErrorCode, Failure, GatewayId, ShareSettings, ShareState, Timestamp};
+use model::{ClientId, ErrorCode, Failure, GatewayId, ShareSettings, ShareState, Timestamp};
 use parking_lot::RwLock;
 
 use super::live::Live;
@@ -54,6 +54,13 @@ impl View {
         change: impl FnOnce(&mut Live) -> T,
     ) -> Option<T> {
         self.gateways.write().get_mut(id).map(change)
+    }
+
+    /// The client ID of a gateway that is connected.
+    pub(super) fn client_if_online(&self, id: &GatewayId) -> Option<ClientId> {
+        let gateways = self.gateways.read();
+        let live = gateways.get(id).filter(|live| live.channels.is_online())?;
+        Some(live.client_id.clone())
     }
 
     /// All that are known, as they are now.

@@ -7,6 +7,7 @@
 
 mod access;
 mod commands;
+mod express;
 mod gateways;
 mod logins;
 mod recovery;

@@ -310,7 +310,7 @@ impl FakeGateway {
         Self::connect(fixture, id, &credential.access_key_id)
     }
 
-    async fn next(&self, parent: &str) -> Bytes {
+    pub(crate) async fn next(&self, parent: &str) -> Bytes {
         let looking = async {
             loop {
                 let (topic, payload) = self.client.recv().await;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use clock::Clock;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use model::{CMD, Credential, Downlink, INTENT};
+use model::{CMD, ChangeNotice, Credential, Downlink, EXPRESS, INTENT};
 use mqtt_client::{Client, CloseReason, Deliveries, Delivery, PublishError};
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
@@ -77,6 +77,10 @@ impl Link<'_> {
                         return Some(credential);
                     }
                 }
+                EXPRESS => {
+                    self.receive_notice(&delivery);
+                    delivery.acknowledge();
+                }
                 _ => {
                     warn!(
                         topic = delivery.topic,
@@ -101,6 +105,21 @@ impl Link<'_> {
         };
         if self.commands.take(command).await {
             delivery.acknowledge();
+        }
+    }
+
+    /// What another gateway changed goes to the share it concerns. One that is not open asks when
+    /// it is.
+    fn receive_notice(&self, delivery: &Delivery) {
+        let notice: ChangeNotice = match serde_json::from_slice(&delivery.payload) {
+            Ok(notice) => notice,
+            Err(error) => return warn!(%error, "message refused: not a notice of changes"),
+        };
+        if notice.from.gateway == self.identity.gateway {
+            return debug!("our own changes came back; ignored");
+        }
+        if let Some(share) = self.shares.snapshot().serving(notice.share.as_str()) {
+            share.hear(notice);
         }
     }
 

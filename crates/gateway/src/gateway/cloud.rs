@@ -167,7 +167,7 @@ impl Cloud {
     pub(super) async fn report_of(&self, version: u64) -> model::IntentReport {
         let is = |event: &model::Event| match &event.kind {
             EventKind::IntentReport(report) if report.version == version => Some(report.clone()),
-            EventKind::IntentReport(_) | EventKind::Notice { .. } => None,
+            EventKind::IntentReport(_) | EventKind::Changes(_) | EventKind::Notice { .. } => None,
         };
         self.until(|heard| heard.events.iter().rev().find_map(is))
             .await

@@ -92,6 +92,45 @@ async fn intent_makes_shares_and_status_tells_of_them() {
 }
 
 #[tokio::test]
+async fn what_others_changed_reaches_the_share_it_concerns() {
+    let site = Site::start().await;
+    let notice = |share: &str, from: &str| model::ChangeNotice {
+        share: share.parse().unwrap(),
+        from: model::ChangeSource {
+            gateway: from.parse().unwrap(),
+            share: "theirs".parse().unwrap(),
+        },
+        at: Timestamp::from_millis(0),
+        prefix: String::new(),
+        batch: model::ChangeBatch {
+            epoch: 1,
+            sequence: 1,
+            changes: Vec::new(),
+        },
+    };
+    let express = model::EXPRESS;
+    site.cloud.send(express, &json!({"share": "a"})).await;
+    site.cloud.send(express, &notice("none", "gw-lost")).await;
+    site.cloud.send(express, &notice("a", "gw-test")).await;
+    site.cloud.send(express, &notice("a", "gw-other")).await;
+    // It is answered after what came before it was taken.
+    site.call(Method::StatusGet, json!({})).await;
+    let clock = Clock::system();
+    let end = clock.now() + Duration::from_secs(20);
+    let heard = || {
+        let log = site.world.log().into_iter();
+        log.filter(|line| line.starts_with("hear"))
+            .collect::<Vec<_>>()
+    };
+    while heard().is_empty() {
+        assert!(clock.now() < end, "nothing is heard");
+        clock.sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(heard(), ["hear gw-other for a"], "and nothing of our own");
+    site.gateway.shutdown().await;
+}
+
+#[tokio::test]
 async fn commands_are_answered_and_run_once() {
     let site = Site::start().await;
     let ReplyBody::Finished { result } = site.call(Method::StatusGet, json!({})).await else {

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use model::{Failure, ShareAction, ShareSettings, ShareStatus};
+use model::{ChangeNotice, Failure, ShareAction, ShareSettings, ShareStatus};
 use object_fs::{FsEvent, SyncSummary};
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub(crate) trait Share: Send + Sync + 'static {
     fn status(&self) -> ShareStatus;
     /// What happened in it since this was asked last.
     fn take_events(&self) -> Vec<FsEvent>;
+    /// Takes what another gateway changed.
+    fn hear(&self, notice: ChangeNotice);
     /// Looks for changes in the bucket.
     async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure>;
     /// Does what an operator asks for.

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use model::{ErrorCode, Failure, ShareAction, ShareSettings, ShareState, ShareStatus};
+use model::{
+    ChangeNotice, ErrorCode, Failure, ShareAction, ShareSettings, ShareState, ShareStatus,
+};
 use object_fs::{FsEvent, SyncSummary};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -129,6 +131,11 @@ impl Share for FakeShare {
             dirty_files: u64::from(dirty_bytes > 0),
             ..ShareStatus::idle(name, ShareState::Serving, self.settings.cache_bytes_max)
         }
+    }
+
+    fn hear(&self, notice: ChangeNotice) {
+        let what = format!("hear {} for", notice.from.gateway);
+        self.world.note(&what, &self.settings);
     }
 
     async fn sync(&self, _: Option<&str>) -> Result<SyncSummary, Failure> {

@@ -6,9 +6,10 @@ mod tests;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use clock::Clock;
+use clock::{Clock, Task, spawn_named};
 use model::{
-    BucketSettings, ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings, ShareStatus,
+    BucketSettings, ChangeNotice, ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings,
+    ShareStatus,
 };
 use nfs_server::{ExportOptions, NfsServer};
 use object_fs::{
@@ -16,12 +17,15 @@ use object_fs::{
 };
 use object_store::{ObjectStore, StoreError, StoreErrorKind, Throttle, ThrottledStore};
 use object_store_http::{AccessKeys, OpenOptions, ReplaceableKeys};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{
     actions,
+    express::Teller,
     factory::{Share, ShareFactory},
 };
+use crate::agent::Outbox;
 
 /// Makes shares that one NFS server serves.
 #[derive(Debug)]
@@ -29,16 +33,34 @@ pub(crate) struct NfsShares {
     server: Arc<NfsServer>,
     /// What this gateway is called where others meet its leases.
     holder: String,
+    /// Takes what they changed in their buckets.
+    outbox: Arc<Outbox>,
     clock: Clock,
 }
 
 impl NfsShares {
-    pub(crate) fn new(server: Arc<NfsServer>, holder: String, clock: Clock) -> Self {
+    pub(crate) fn new(
+        server: Arc<NfsServer>,
+        holder: String,
+        outbox: Arc<Outbox>,
+        clock: Clock,
+    ) -> Self {
         Self {
             server,
             holder,
+            outbox,
             clock,
         }
+    }
+
+    /// Tells others of the changes of a share.
+    fn teller(&self, settings: &ShareSettings, fs: &Arc<ObjectFs>) -> Option<Teller> {
+        settings.express_sync.then(|| Teller {
+            share: settings.name.clone(),
+            fs: Arc::clone(fs),
+            outbox: Arc::clone(&self.outbox),
+            clock: self.clock.clone(),
+        })
     }
 }
 
@@ -62,6 +84,7 @@ impl ShareFactory for NfsShares {
             cache_bytes_max: settings.cache_bytes_max,
             upload_delay: Duration::from_millis(settings.upload_delay_ms),
             rescan_interval: rescan_interval(settings),
+            express_sync: settings.express_sync,
             holder: self.holder.clone(),
             writers: settings.writers,
             conflicts: settings.conflicts,
@@ -74,6 +97,7 @@ impl ShareFactory for NfsShares {
         let server = Arc::clone(&self.server);
         let bucket = settings.bucket.clone();
         Ok(Arc::new(NfsShare {
+            teller: Mutex::new(Telling::Not(self.teller(settings, &fs))),
             fs,
             server,
             bucket,
@@ -83,9 +107,30 @@ impl ShareFactory for NfsShares {
     }
 }
 
+/// Whether others are told of a share's changes.
+enum Telling {
+    /// Not yet, or never.
+    Not(Option<Teller>),
+    /// As long as it is kept.
+    Now(#[expect(dead_code, reason = "dropping it ends it")] Task),
+}
+
+impl Telling {
+    fn begin(&mut self) {
+        if let Self::Not(teller) = self
+            && let Some(teller) = teller.take()
+        {
+            *self = Self::Now(spawn_named("tell-changes", teller.run()));
+        }
+    }
+}
+
 /// A share served by NFS.
 struct NfsShare {
     fs: Arc<ObjectFs>,
+    /// Begins when the share is served: the console answers its first word with what others told,
+    /// and that must find the share.
+    teller: Mutex<Telling>,
     server: Arc<NfsServer>,
     /// What it was opened with: for the words of its errors.
     bucket: BucketSettings,
@@ -111,6 +156,7 @@ impl Share for NfsShare {
         let path = settings.export_path();
         let fs = Arc::clone(&self.fs) as Arc<dyn vfs::Vfs>;
         let exported = self.server.export(&path, fs, options);
+        self.teller.lock().begin();
         exported.map_err(|error| Failure::new(ErrorCode::InvalidArgument, chain(&error)))
     }
 
@@ -128,6 +174,10 @@ impl Share for NfsShare {
 
     fn take_events(&self) -> Vec<FsEvent> {
         self.fs.take_events()
+    }
+
+    fn hear(&self, notice: ChangeNotice) {
+        self.fs.hear(notice);
     }
 
     async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure> {
@@ -148,6 +198,7 @@ impl Share for NfsShare {
     }
 
     async fn close(&self) {
+        *self.teller.lock() = Telling::Not(None);
         self.fs.close().await;
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     fault,
     fs::{SyncError, SyncSummary},
     keys::{self, KeyPath, KeyState},
+    metadata,
     node::Node,
     record::{Content, Knowledge, Record, Remote},
 };
@@ -55,6 +56,8 @@ struct Step<'a> {
     known: Known<'a>,
     /// Directories may be renamed and removed between two steps.
     dirs: DirCache<'a>,
+    /// The directory that got a name last, and shows it by its times.
+    touched: Option<Inode>,
     /// Files that nobody can know of yet: they are submitted together.
     batch: Batch,
     changes: &'a mut Changes,
@@ -68,10 +71,23 @@ impl Engine {
         page: &Page<'_>,
         summary: &mut SyncSummary,
     ) -> VfsResult<Option<Ticket>> {
-        let mut changes = Changes::default();
+        let mut suspects = Vec::new();
         // Before the others come: where nothing was, there is nothing to look through.
-        self.remove_missing(page, &mut changes.suspects, summary)
-            .await?;
+        self.remove_missing(page, &mut suspects, summary).await?;
+        self.apply_objects(page, suspects, summary).await
+    }
+
+    /// The objects of a page, by their keys; what the page leaves out, nothing is said about.
+    pub(super) async fn apply_objects(
+        self: &Arc<Self>,
+        page: &Page<'_>,
+        suspects: Vec<String>,
+        summary: &mut SyncSummary,
+    ) -> VfsResult<Option<Ticket>> {
+        let mut changes = Changes {
+            suspects,
+            ..Changes::default()
+        };
         for objects in page.objects.chunks(STEP) {
             let namespace = self.namespace.lock();
             let mut step = Step {
@@ -79,6 +95,7 @@ impl Engine {
                 namespace,
                 known: Known::load(self, objects)?,
                 dirs: DirCache::default(),
+                touched: None,
                 batch: Batch::default(),
                 changes: &mut changes,
                 summary,
@@ -86,7 +103,7 @@ impl Engine {
             for object in objects {
                 step.summary.objects_listed += 1;
                 // After the index was read: what was changed since then is left out too.
-                if !self.recent.is_changed_since(&object.key, page.sequence) {
+                if !self.is_passed_over(page, &object.key, &mut step.changes.suspects) {
                     self.apply_object(&mut step, object)?;
                 }
             }
@@ -125,8 +142,43 @@ impl Engine {
         }
     }
 
+    /// Whether a page has nothing to say about a key, or must not be believed before the object
+    /// was looked at. If it is what another gateway told, the key is noted: a page that was asked
+    /// for before says nothing about it any more.
+    pub(super) fn is_passed_over(
+        &self,
+        page: &Page<'_>,
+        key: &str,
+        suspects: &mut Vec<String>,
+    ) -> bool {
+        let Source::Told(author) = page.source else {
+            return self.is_older(page, key);
+        };
+        let now = self.clock.now();
+        let is_contested = self.recent.is_contested(key, author, now);
+        if is_contested {
+            suspects.push(key.to_owned());
+        } else {
+            self.recent.mark_by(author, key, now);
+        }
+        is_contested
+    }
+
+    /// Whether the page was asked for before the key was changed last.
+    fn is_older(&self, page: &Page<'_>, key: &str) -> bool {
+        match page.source {
+            Source::Listing(_) | Source::Object => self.recent.is_changed_since(key, page.sequence),
+            Source::Told(_) => false,
+        }
+    }
+
+    /// Whether a listing says otherwise than we know of our own last change.
+    fn is_doubtful(&self, page: &Page<'_>, key: &str) -> bool {
+        matches!(page.source, Source::Listing(_)) && self.recent.is_doubtful(key, self.clock.now())
+    }
+
     /// Asks the bucket for what a listing should not be believed.
-    async fn look_at_suspects(
+    pub(super) async fn look_at_suspects(
         self: &Arc<Self>,
         suspects: Vec<String>,
         summary: &mut SyncSummary,
@@ -191,15 +243,22 @@ impl Engine {
         let Some(remote) = &state.record.remote else {
             return Ok(());
         };
-        if remote.etag == object.etag && remote.size == object.size {
-            return Ok(());
-        }
         if *remote.key != *object.key {
             return Ok(());
         }
-        let is_dirty = state.record.is_content_dirty() || state.record.is_attributes_dirty();
+        let is_dir = state.record.attributes.file_type == FileType::Directory;
+        let is_dirty =
+            state.record.is_attributes_dirty() || !is_dir && state.record.is_content_dirty();
+        if remote.etag == object.etag && remote.size == object.size {
+            if !is_dirty && learn_more(&mut state.record, object, self.now()) {
+                let mut batch = Batch::default();
+                self.save(&state, &mut batch);
+                step.changes.last = Some(self.index.submit(batch));
+            }
+            return Ok(());
+        }
         if step.page.source != Source::Object
-            && (is_dirty || self.recent.is_doubtful(&object.key, self.clock.now()))
+            && (is_dirty || self.is_doubtful(step.page, &object.key))
         {
             step.changes.suspects.push(object.key.clone());
             return Ok(());
@@ -213,7 +272,7 @@ impl Engine {
         step.summary.changed += 1;
         let mut batch = Batch::default();
         let runs = self.take_content(&mut state, object, &mut batch)?;
-        state.record.knowledge = Knowledge::ListedOnly;
+        learn(&mut state.record, object);
         self.save(&state, &mut batch);
         // While it is locked: what somebody else changes next must come after.
         step.changes.last = Some(self.index.submit(batch));
@@ -243,7 +302,7 @@ impl Engine {
             step.summary.added += 1;
             let inode = self.import_file(&mut step.namespace, place, object, &mut step.batch);
             step.known.note(place, inode);
-            return Ok(());
+            return self.note_new_name(step, dir);
         }
         // From here on nodes are looked at that the step itself may have gathered.
         self.submit(step);
@@ -261,6 +320,23 @@ impl Engine {
             }
             (FileType::Regular | FileType::Symlink, None) => {}
         }
+        Ok(())
+    }
+
+    /// A client that remembers that a name was not there looks again when the directory's times
+    /// have changed. While the bucket is listed for the first time nobody can know names, and it
+    /// would be one more record for each.
+    fn note_new_name(&self, step: &mut Step<'_>, dir: Inode) -> VfsResult<()> {
+        if step.touched == Some(dir) || !self.import.read().is_complete {
+            return Ok(());
+        }
+        step.touched = Some(dir);
+        let parent = self.node(dir)?;
+        let mut parent = parent.lock()?;
+        touch_dir(&mut parent, self.now(), 0);
+        let mut batch = Batch::default();
+        self.save(&parent, &mut batch);
+        step.changes.last = Some(self.index.submit(batch));
         Ok(())
     }
 
@@ -282,7 +358,7 @@ impl Engine {
             return Ok(());
         }
         record.remote = Some(remote_of(object));
-        record.knowledge = Knowledge::ListedOnly;
+        learn(record, object);
         let mut batch = Batch::default();
         let held = KeyState::Held { inode }.encode();
         batch.put(Table::Keys, &object.key, held);
@@ -347,7 +423,7 @@ impl Engine {
         let mut batch = Batch::default();
         if let Some(marker) = marker {
             record.remote = Some(remote_of(marker));
-            record.knowledge = Knowledge::ListedOnly;
+            learn(&mut record, marker);
             let held = KeyState::Held { inode }.encode();
             batch.put(Table::Keys, &marker.key, held);
         }
@@ -387,7 +463,7 @@ impl Engine {
         record.clean_generation = record.content.changed;
         record.clean_attributes_version = record.attributes_version;
         record.remote = Some(remote_of(object));
-        record.knowledge = Knowledge::ListedOnly;
+        learn(&mut record, object);
         let held = KeyState::Held { inode }.encode();
         batch.put(Table::Keys, &object.key, held);
         self.put_name(&record, batch);
@@ -396,7 +472,7 @@ impl Engine {
     }
 
     /// What the index has in the range of a page and the page has not, is gone.
-    async fn remove_missing(
+    pub(super) async fn remove_missing(
         self: &Arc<Self>,
         page: &Page<'_>,
         suspects: &mut Vec<String>,
@@ -422,14 +498,12 @@ impl Engine {
                     continue;
                 };
                 let is_there = listed.contains(key) || key.starts_with(keys::RESERVED_PREFIX);
-                if is_there || self.recent.is_changed_since(key, page.sequence) {
+                if is_there || self.is_older(page, key) {
                     continue;
                 }
                 let is_listed = page.source != Source::Object;
                 match KeyState::decode(&entry.value)? {
-                    KeyState::Held { .. }
-                        if is_listed && self.recent.is_doubtful(key, self.clock.now()) =>
-                    {
+                    KeyState::Held { .. } if self.is_doubtful(page, key) => {
                         suspects.push(key.to_owned());
                     }
                     KeyState::Held { inode } => {
@@ -447,6 +521,40 @@ impl Engine {
             }
         }
     }
+}
+
+/// Takes attributes from an object's metadata, where it came along; else they are asked for when
+/// somebody needs them.
+fn learn(record: &mut Record, object: &ObjectMeta) {
+    record.knowledge = Knowledge::ListedOnly;
+    let Some(found) = &object.metadata else {
+        return;
+    };
+    let mut attributes = record.attributes;
+    metadata::apply(found, &mut attributes);
+    // Where a link leads is in its bytes.
+    if attributes.file_type != FileType::Symlink {
+        record.attributes = attributes;
+        record.knowledge = Knowledge::Known;
+    }
+}
+
+/// The same for an object whose content is as it was; whether that was news. A listing does not
+/// tell attributes, so only whoever looked at the object, or changed it, knows.
+fn learn_more(record: &mut Record, object: &ObjectMeta, now: FileTime) -> bool {
+    let before = (record.attributes, record.knowledge);
+    if object.metadata.is_none() || before.0.file_type == FileType::Symlink {
+        return false;
+    }
+    learn(record, object);
+    if before.0.file_type == FileType::Directory {
+        // The times of its names are ours.
+        record.attributes.mtime = record.attributes.mtime.max(before.0.mtime);
+    }
+    if record.attributes != before.0 {
+        record.attributes.ctime = vfs::posix::next_ctime(before.0.ctime, now);
+    }
+    (record.attributes, record.knowledge) != before
 }
 
 pub(crate) fn remote_of(object: &ObjectMeta) -> Remote {

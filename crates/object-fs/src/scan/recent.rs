@@ -1,4 +1,5 @@
-//! Keys that we changed: what a listing says of them may be older than what we know.
+//! Keys that were changed lately, by us or by gateways that told us: what a listing or yet another
+//! gateway says of them may be older than what we know.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,12 +11,21 @@ use parking_lot::Mutex;
 /// Listings of stores that are not consistent are that old at most. What one says of a key that
 /// we changed since is not believed before the object was looked at.
 const STALE_MAX: Duration = Duration::from_secs(5 * 60);
-/// Changed keys remembered besides those of a listing that is under way: about 2 MiB.
-const REMEMBERED_MAX: usize = 16_384;
+/// Changed keys remembered besides those of a listing that is under way: about 8 MiB.
+const REMEMBERED_MAX: usize = 65_536;
 /// What was changed before a restart is not known, so after one everything may have been, for as
 /// long; but no more than so many objects are looked at for that: who finds more of them changed
 /// or gone had others at work, and a store that is consistent.
 const LOOKS_AFTER_RESTART: u32 = 1_000;
+
+/// Who changed a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Author {
+    /// This share.
+    Us,
+    /// One of another gateway, by the number it has here.
+    Source(u64),
+}
 
 /// The keys.
 #[derive(Debug)]
@@ -38,6 +48,7 @@ struct Recent {
 struct Change {
     sequence: u64,
     at: Instant,
+    by: Author,
 }
 
 impl RecentKeys {
@@ -50,13 +61,19 @@ impl RecentKeys {
         }))
     }
 
-    /// Notes a change.
+    /// Notes a change of ours.
     pub(crate) fn mark(&self, key: &str, now: Instant) {
+        self.mark_by(Author::Us, key, now);
+    }
+
+    /// Notes a change.
+    pub(super) fn mark_by(&self, by: Author, key: &str, now: Instant) {
         let mut recent = self.0.lock();
         recent.sequence += 1;
         let change = Change {
             sequence: recent.sequence,
             at: now,
+            by,
         };
         recent.changed.insert(key.into(), change);
         recent.order.push_back((key.into(), change.sequence));
@@ -92,10 +109,17 @@ impl RecentKeys {
             .is_some_and(|c| c.sequence > sequence)
     }
 
+    /// Whether somebody else has changed the key since, perhaps, `by` did.
+    pub(super) fn is_contested(&self, key: &str, by: Author, now: Instant) -> bool {
+        let recent = self.0.lock();
+        let change = recent.changed.get(key).filter(|change| change.by != by);
+        change.is_some_and(|change| is_fresh(change.at, now))
+    }
+
     /// Whether a listing of now that says otherwise than we may be from before our last change.
     pub(super) fn is_doubtful(&self, key: &str, now: Instant) -> bool {
         let mut recent = self.0.lock();
-        let is_fresh = |at: Instant| now.saturating_duration_since(at) < STALE_MAX;
+        let is_fresh = |at: Instant| is_fresh(at, now);
         if recent.changed.get(key).is_some_and(|c| is_fresh(c.at)) {
             return true;
         }
@@ -107,6 +131,10 @@ impl RecentKeys {
             Some(_) | None => false,
         }
     }
+}
+
+fn is_fresh(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < STALE_MAX
 }
 
 impl Recent {

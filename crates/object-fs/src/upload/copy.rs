@@ -7,14 +7,20 @@ use object_store::{
     CopyOptions, CopySource, ETag, ObjectAttributes, ObjectMeta, Precondition, StoreError,
     StoreErrorKind,
 };
-use vfs::VfsResult;
+use vfs::{Attributes, VfsResult};
 
 use super::{
     Outcome,
     claim::Claim,
     put::{TRIES, content_type, is_unexpected, metadata_of},
 };
-use crate::{engine::Engine, extents::blocks_of, fault, node::Node, record::Remote};
+use crate::{
+    engine::Engine,
+    extents::blocks_of,
+    fault,
+    node::Node,
+    record::{Knowledge, Remote},
+};
 
 /// How a copy ended.
 enum Copied {
@@ -34,6 +40,8 @@ struct Copying<'a> {
     attributes: Option<ObjectAttributes>,
     /// Of the inode when that was taken.
     attributes_version: u64,
+    /// What its metadata then says, if we know.
+    known: Option<Attributes>,
 }
 
 impl Engine {
@@ -92,11 +100,13 @@ impl Engine {
                 metadata: metadata_of(&attributes, &version),
             }
         });
+        let is_known = attributes.is_some() || record.knowledge == Knowledge::Known;
         Ok(Copying {
             from,
             key,
             attributes,
             attributes_version,
+            known: is_known.then(|| record.attributes()),
         })
     }
 
@@ -151,6 +161,12 @@ impl Engine {
         copying: &Copying<'_>,
         etag: ETag,
     ) -> VfsResult<Outcome> {
+        self.tell_put(
+            copying.key,
+            &etag,
+            copying.from.size,
+            copying.known.as_ref(),
+        );
         let (ticket, outcome) = {
             let _names = self.namespace.lock();
             let place = self.place_of(node, copying.key)?;

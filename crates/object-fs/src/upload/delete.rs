@@ -49,7 +49,7 @@ impl Engine {
         // Whoever was moved away from this key must be found at the new one after a crash.
         self.index.all_durable().await.map_err(fault::of_cache)?;
         match self.try_delete(key, tomb).await.map_err(fault::of_store)? {
-            Deleted::Done => {}
+            Deleted::Done => self.tell_delete(key),
             Deleted::TheirsStays(meta) => return self.give_key_up(key, &meta).await,
         }
         if let Some(ticket) = self.end_tomb(key, Ending::Gone)? {

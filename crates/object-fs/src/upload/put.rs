@@ -194,13 +194,14 @@ impl Engine {
             }
             let remote = Remote {
                 key: key.into(),
-                etag: Some(etag),
+                etag: Some(etag.clone()),
                 size: frozen.size,
             };
             self.take_remote(&mut state, remote, &mut batch);
             let outcome = self.settle_in(&mut state, &place, &mut batch);
             (self.index.submit(batch), outcome)
         };
+        self.tell_put(key, &etag, frozen.size, Some(&frozen.attributes));
         self.durable(ticket).await?;
         Ok(outcome)
     }

@@ -42,6 +42,7 @@ impl Share {
             cache_bytes_max: 1 << 30,
             upload_delay: Duration::from_millis(100),
             rescan_interval: None,
+            express_sync: false,
             holder: "test".into(),
             writers: model::Writers::Many,
             conflicts: model::ConflictPolicy::default(),

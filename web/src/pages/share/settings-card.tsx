@@ -48,6 +48,7 @@ export function SettingsCard({ settings }: { settings: ShareSettings }) {
           { name: 'Cache', value: formatBytes(settings.cache_bytes_max) },
           { name: 'Upload delay', value: formatDuration(settings.upload_delay_ms) },
           { name: 'Looks for changes', value: rescan === 0 ? 'never' : `every ${formatSpan(rescan * 1000)}` },
+          { name: 'Express sync', value: settings.express_sync ? 'on' : 'off' },
           { name: 'Users', value: SQUASH[settings.squash] },
           { name: 'Writers', value: WRITERS[settings.writers] },
           { name: 'Changed on both sides', value: CONFLICTS[settings.conflicts] },

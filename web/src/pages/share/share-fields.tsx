@@ -22,6 +22,11 @@ const WRITERS: [Writers, string][] = [
   ['none', 'none: read only'],
 ];
 
+const EXPRESS_SYNC: ['on' | 'off', string][] = [
+  ['on', 'on'],
+  ['off', 'off'],
+];
+
 const CONFLICTS: [ConflictPolicy, string][] = [
   ['keep_both', 'keep both; ours moves to .conflicts/'],
   ['bucket_wins', 'the bucket wins; our change is dropped'],
@@ -199,6 +204,14 @@ function UploadFields({ form, errors, onChange }: ShareFieldsProps) {
           inputMode="numeric"
           onChange={(rescan_interval_s) => onChange({ rescan_interval_s })}
           data-testid="share-rescan"
+        />
+        <SelectField
+          label="Express sync"
+          hint="Gateways over the same objects tell each other at once what they changed."
+          value={form.express_sync}
+          options={EXPRESS_SYNC}
+          onChange={(express_sync) => onChange({ express_sync })}
+          data-testid="share-express-sync"
         />
         <SelectField
           label="Gateways that write here"

@@ -17,6 +17,7 @@ const SETTINGS: ShareSettings = {
   cache_bytes_max: 12_345_678_901,
   upload_delay_ms: 2_500,
   rescan_interval_s: 0,
+  express_sync: false,
   access: [{ cidr: '10.0.0.0/8', access: 'read_only' }],
   squash: 'none',
   writers: 'many',

@@ -26,6 +26,7 @@ export interface ShareForm extends EngineForm {
   cache_gib: string;
   upload_delay_s: string;
   rescan_interval_s: string;
+  express_sync: 'on' | 'off';
   access: AccessRule[];
   squash: Squash;
   writers: Writers;
@@ -48,6 +49,7 @@ export const EMPTY_FORM: ShareForm = {
   cache_gib: '20',
   upload_delay_s: '5',
   rescan_interval_s: '300',
+  express_sync: 'on',
   access: [{ cidr: '10.0.0.0/8', access: 'read_write' }],
   squash: 'root',
   writers: 'one',
@@ -66,6 +68,7 @@ export function formOf(settings: ShareSettings): ShareForm {
     cache_gib: String(Number((settings.cache_bytes_max / GIB).toFixed(3))),
     upload_delay_s: String(settings.upload_delay_ms / 1000),
     rescan_interval_s: String(settings.rescan_interval_s),
+    express_sync: settings.express_sync ? 'on' : 'off',
     access: settings.access,
     squash: settings.squash,
     writers: settings.writers,
@@ -94,6 +97,7 @@ export function draftOf(form: ShareForm, replaced?: ShareSettings): ShareDraft {
     cache_bytes_max: untouched ? replaced.cache_bytes_max : Math.round(Number(form.cache_gib) * GIB),
     upload_delay_ms: Math.round(Number(form.upload_delay_s) * 1000),
     rescan_interval_s: Math.round(Number(form.rescan_interval_s)),
+    express_sync: form.express_sync === 'on',
     access: rulesOf(form.access),
     squash: form.squash,
     writers: form.writers,

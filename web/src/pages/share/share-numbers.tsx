@@ -1,15 +1,31 @@
-import type { Share } from '../../api/types';
+import type { ExpressStatus, Share } from '../../api/types';
 import { Card } from '../../components/card';
 import { Figure } from '../../components/figure';
 import { Meter } from '../../components/meter';
 import { formatBytes, formatRate, scaleBytes } from '../../format/bytes';
-import { formatSpan } from '../../format/duration';
+import { formatDuration, formatSpan } from '../../format/duration';
 import { formatCount, formatRatio, plural } from '../../format/number';
 import { hitRatio } from './share-figures';
 
 interface ShareNumbersProps {
   share: Share;
   stale: boolean;
+}
+
+/** What other gateways over the same objects told; nothing if there are none. */
+function ExpressFigure({ express, stale }: { express: ExpressStatus; stale: boolean }) {
+  if (express.applied + express.gaps === 0) return null;
+  const delay = express.delay_ms === null ? 'nothing yet' : `seen after ${formatDuration(express.delay_ms)}`;
+  const gaps = express.gaps > 0 ? `; ${plural(express.scans, 'listing')} for ${plural(express.gaps, 'gap')}` : '';
+  return (
+    <Figure
+      name="Changes of other gateways"
+      value={formatCount(express.applied)}
+      note={`${delay}${gaps}`}
+      stale={stale}
+      data-testid="share-express"
+    />
+  );
 }
 
 /** How the share is right now. */
@@ -84,6 +100,7 @@ export function ShareNumbers({ share, stale }: ShareNumbersProps) {
           stale={stale}
           data-testid="share-inodes"
         />
+        <ExpressFigure express={status.express} stale={stale} />
       </div>
     </Card>
   );

@@ -33,7 +33,9 @@ impl Site {
             awaited: vec![],
         };
         let server = Arc::new(NfsServer::start(nfs, clock.clone()).unwrap());
-        let shares = NfsShares::new(Arc::clone(&server), "gw-test".into(), clock);
+        let outbox = Arc::new(Outbox::new("gw-test".parse().unwrap()));
+        let out = Arc::clone(&outbox);
+        let shares = NfsShares::new(Arc::clone(&server), "gw-test".into(), out, clock);
         Self {
             store,
             server,
@@ -125,6 +127,7 @@ impl OverHttp {
             cache_bytes_max: 256 << 20,
             upload_delay: Duration::from_millis(1),
             rescan_interval: None,
+            express_sync: false,
             holder: "gw-test".into(),
             writers: model::Writers::One,
             conflicts: settings.conflicts,
