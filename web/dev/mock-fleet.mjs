@@ -17,6 +17,7 @@ const ENGINE = {
     utc_offset_minutes: 60,
   },
   uploads: { rest_max_ms: 60_000, part_bytes: 8 * MIB, requests_max: 256 },
+  refresh_after_s: 0,
 };
 
 const NAMES = [

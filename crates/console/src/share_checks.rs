@@ -4,7 +4,9 @@ use std::str::FromStr as _;
 
 use axum::http::Uri;
 use ipnet::IpNet;
-use model::{BucketSettings, ErrorCode, Failure, GatewayId, ShareSettings};
+use model::{
+    BucketSettings, ErrorCode, Failure, GatewayId, Provider, ServerEncryption, ShareSettings,
+};
 
 use crate::{
     api::{Check, CheckName},
@@ -65,11 +67,11 @@ pub(crate) async fn run(
         ),
     ];
     let bucket = if checks.iter().all(|c| c.ok == Some(true)) {
-        check(
-            CheckName::Bucket,
-            "the bucket can be used",
-            app.probe.check(settings).await,
-        )
+        let well = match settings.bucket.provider {
+            Provider::S3 | Provider::Oss => "the bucket can be used",
+            Provider::Directory => "the gateway looks into the directory before it serves it",
+        };
+        check(CheckName::Bucket, well, app.probe.check(settings).await)
     } else {
         Check {
             name: CheckName::Bucket,
@@ -151,11 +153,38 @@ async fn name(
 }
 
 fn engine(settings: &ShareSettings) -> Result<(), Failure> {
+    let encryption = &settings.engine.encryption;
+    if settings.bucket.provider == Provider::Directory
+        && *encryption != ServerEncryption::BucketDefault
+    {
+        return invalid("a directory encrypts nothing by itself; leave encryption to the bucket");
+    }
     let checked = settings.engine.check();
     checked.map_err(|error| Failure::new(ErrorCode::InvalidArgument, error.to_string()))
 }
 
 fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
+    match bucket.provider {
+        Provider::S3 | Provider::Oss => reachable(bucket)?,
+        Provider::Directory if bucket.directory().is_none() => {
+            return invalid(format!(
+                "the endpoint `{}` must read file:///path, the path of a directory of the \
+                 gateway's machine that holds the bucket",
+                bucket.endpoint
+            ));
+        }
+        Provider::Directory => {}
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let name = bucket.bucket.as_bytes();
+    if name.is_empty() || name.len() > BUCKET_NAME_LEN_MAX || !name.iter().all(|b| plain(*b)) {
+        return invalid(format!("`{}` is not the name of a bucket", bucket.bucket));
+    }
+    prefix(&bucket.prefix)
+}
+
+/// Endpoint and keys of a store behind a network.
+fn reachable(bucket: &BucketSettings) -> Result<(), Failure> {
     let uri = Uri::from_str(&bucket.endpoint).ok();
     let scheme = uri.as_ref().and_then(Uri::scheme_str);
     let has_host = uri
@@ -170,11 +199,6 @@ fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
             "the endpoint `{}` must read https://host or https://host:port",
             bucket.endpoint
         ));
-    }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let name = bucket.bucket.as_bytes();
-    if name.is_empty() || name.len() > BUCKET_NAME_LEN_MAX || !name.iter().all(|b| plain(*b)) {
-        return invalid(format!("`{}` is not the name of a bucket", bucket.bucket));
     }
     if bucket.access_key_id.is_empty() || bucket.secret_access_key.is_empty() {
         return invalid("give the access key id and its secret");
@@ -192,7 +216,7 @@ fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
     {
         return invalid(format!("keys have at most {ACCESS_KEY_LEN_MAX} characters"));
     }
-    prefix(&bucket.prefix)
+    Ok(())
 }
 
 /// Every part becomes a directory: what cannot be one is refused.
@@ -284,7 +308,32 @@ async fn overlap(
 
 #[cfg(test)]
 mod tests {
+    use model::{OssSignature, Secret};
+
     use super::*;
+
+    #[test]
+    fn a_directory_needs_a_path_and_no_keys() {
+        let mut bucket = BucketSettings {
+            provider: Provider::Directory,
+            endpoint: "file:///srv/data".into(),
+            region: String::new(),
+            bucket: "projects".into(),
+            prefix: String::new(),
+            access_key_id: String::new(),
+            secret_access_key: Secret::default(),
+            session_token: Secret::default(),
+            signature: OssSignature::default(),
+        };
+        well_formed(&bucket).unwrap();
+        for bad in ["/srv", "file://srv", "file:///a/../b", "https://a"] {
+            bucket.endpoint = bad.into();
+            assert!(well_formed(&bucket).is_err(), "{bad}");
+        }
+        bucket.endpoint = "file:///srv".into();
+        bucket.provider = Provider::S3;
+        assert!(well_formed(&bucket).is_err(), "only a directory has a path");
+    }
 
     #[test]
     fn a_prefix_is_a_path_of_names() {

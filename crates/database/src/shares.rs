@@ -42,8 +42,12 @@ fn place(gateway: &str, name: &str) -> String {
     format!("share/{gateway}/{name}")
 }
 
-/// The same object store written in two ways is one: case and a slash at the end do not count.
-fn canonical_endpoint(endpoint: &str) -> String {
+/// The same object store written in two ways is one: case and a slash at the end do not count. The
+/// same directory of two machines is two; where it is mounted on both, its lock tells.
+fn canonical_endpoint(gateway: &GatewayId, endpoint: &str) -> String {
+    if let Some(path) = endpoint.strip_prefix("file://") {
+        return format!("file://{gateway}{}", path.trim_end_matches('/'));
+    }
     let plain = endpoint.trim_end_matches('/').to_ascii_lowercase();
     let without_port = match plain.split_once("://") {
         Some(("https", _)) => plain.strip_suffix(":443"),
@@ -172,7 +176,7 @@ impl Database {
         let row = share::ActiveModel {
             gateway_id: Set(gateway.as_str().to_owned()),
             name: Set(name.to_owned()),
-            endpoint: Set(canonical_endpoint(&settings.bucket.endpoint)),
+            endpoint: Set(canonical_endpoint(gateway, &settings.bucket.endpoint)),
             bucket: Set(settings.bucket.bucket.clone()),
             prefix: Set(settings.bucket.prefix.clone()),
             settings: Set(serde_json::to_value(&open)
@@ -224,7 +228,7 @@ async fn find_overlapping(
 ) -> Result<Option<share::Model>> {
     let same_bucket = share::Entity::find()
         .filter(share::Column::Bucket.eq(settings.bucket.bucket.as_str()))
-        .filter(share::Column::Endpoint.eq(canonical_endpoint(&settings.bucket.endpoint)))
+        .filter(share::Column::Endpoint.eq(canonical_endpoint(gateway, &settings.bucket.endpoint)))
         .all(connection)
         .await?;
     for row in same_bucket {
@@ -301,12 +305,16 @@ mod tests {
 
     #[test]
     fn one_endpoint_written_in_two_ways_is_one() {
-        let check = |one, other| assert_eq!(canonical_endpoint(one), canonical_endpoint(other));
+        let gateway: GatewayId = "gw-7f3k2m9q".parse().unwrap();
+        let canonical = |endpoint| canonical_endpoint(&gateway, endpoint);
+        let check = |one, other| assert_eq!(canonical(one), canonical(other));
         check("https://OSS.example/", "https://oss.example:443");
         check("http://127.0.0.1:80", "http://127.0.0.1");
-        assert_ne!(
-            canonical_endpoint("http://a"),
-            canonical_endpoint("https://a")
-        );
+        check("file:///srv/", "file:///srv");
+        assert_ne!(canonical("http://a"), canonical("https://a"));
+        assert_ne!(canonical("file:///a"), canonical("file:///A"));
+        let other: GatewayId = "gw-7f3k2m9r".parse().unwrap();
+        let path = "file:///srv";
+        assert_ne!(canonical(path), canonical_endpoint(&other, path));
     }
 }

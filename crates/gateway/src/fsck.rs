@@ -130,6 +130,7 @@ mod tests {
             upload_delay: Duration::from_secs(5),
             rescan_interval: None,
             express_sync: false,
+            refresh_after: None,
             holder: String::new(),
             writers: Writers::Many,
             conflicts: ConflictPolicy::KeepBoth,

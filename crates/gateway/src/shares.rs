@@ -17,6 +17,7 @@ mod jobs;
 mod nfs_shares;
 mod notices;
 mod overlap;
+mod paced_vfs;
 mod reconciler;
 mod run;
 mod snapshot;

@@ -1,4 +1,5 @@
-//! Bandwidth: what may go over the line to the bucket, by a weekly schedule.
+//! Bandwidth: what may go over the line to the bucket, and what clients may write and read, by a
+//! weekly schedule.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +12,7 @@ pub const DAY_MINUTES: u16 = 24 * 60;
 const OFFSET_MINUTES_MAX: u16 = 14 * 60;
 const LINE_BYTES_MIN: u64 = 16 << 10;
 
-/// Bounds on what goes over the line; 0 is none.
+/// Bounds on what goes over the line, and on what clients write and read; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LineLimits {
     /// Bytes a second to the bucket.
@@ -20,6 +21,12 @@ pub struct LineLimits {
     /// Bytes a second from it.
     #[serde(default)]
     pub download_bytes_per_s: u64,
+    /// Bytes a second that clients write to the share, in all.
+    #[serde(default)]
+    pub write_bytes_per_s: u64,
+    /// Bytes a second that clients read from it, in all.
+    #[serde(default)]
+    pub read_bytes_per_s: u64,
 }
 
 /// A day of the week.
@@ -116,7 +123,9 @@ impl LineWindow {
 
 impl LineLimits {
     fn check(self) -> Result<(), EngineSettingsError> {
-        for limit in [self.upload_bytes_per_s, self.download_bytes_per_s] {
+        let line = [self.upload_bytes_per_s, self.download_bytes_per_s];
+        let clients = [self.write_bytes_per_s, self.read_bytes_per_s];
+        for limit in line.into_iter().chain(clients) {
             if limit > 0 && limit < LINE_BYTES_MIN {
                 return Err(EngineSettingsError::Limit(limit));
             }
@@ -153,7 +162,7 @@ pub(crate) mod tests {
     pub(crate) fn nights(utc_offset_minutes: i16) -> Bandwidth {
         let limits = |upload_bytes_per_s| LineLimits {
             upload_bytes_per_s,
-            download_bytes_per_s: 0,
+            ..LineLimits::default()
         };
         let window = |days: &[Weekday], hours: (u16, u16), limit| LineWindow {
             days: days.to_vec(),

@@ -84,12 +84,16 @@ pub struct EngineSettings {
     /// How the store encrypts what this share puts.
     #[serde(default)]
     pub encryption: ServerEncryption,
-    /// What may go over the line.
+    /// What may go over the line, and what clients may write and read.
     #[serde(default)]
     pub bandwidth: Bandwidth,
     /// How files go to the bucket.
     #[serde(default)]
     pub uploads: UploadLimits,
+    /// A directory that somebody opens is looked up in the bucket if that was not done for so many
+    /// seconds; 0 = never.
+    #[serde(default)]
+    pub refresh_after_s: u64,
 }
 
 /// Why settings of an engine are refused.
@@ -116,6 +120,9 @@ pub enum EngineSettingsError {
     /// Uploads would never end.
     #[error("a limit must be 0 (none) or at least 16 KiB a second, not {0}")]
     Limit(u64),
+    /// Then the look at the whole bucket comes first.
+    #[error("a directory can be a day old at most before it is looked up, not {0} s")]
+    Refresh(u64),
     /// A header cannot have it.
     #[error("the id of an encryption key has 1 to 256 printable characters without spaces")]
     KeyId,
@@ -126,6 +133,7 @@ const PART_BYTES_MIN: u64 = 5 * MIB;
 const PART_BYTES_MAX: u64 = 64 * MIB;
 const REQUESTS_MAX: u32 = 1_024;
 const REST_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+const REFRESH_S_MAX: u64 = 24 * 60 * 60;
 const KEY_ID_LEN_MAX: usize = 256;
 
 impl EngineSettings {
@@ -147,6 +155,9 @@ impl EngineSettings {
         }
         if rest_max_ms > REST_MS_MAX {
             return Err(EngineSettingsError::Rest(rest_max_ms));
+        }
+        if self.refresh_after_s > REFRESH_S_MAX {
+            return Err(EngineSettingsError::Refresh(self.refresh_after_s));
         }
         self.encryption.check()?;
         self.bandwidth.check()
@@ -205,6 +216,12 @@ mod tests {
         );
         let slow = |s: &mut EngineSettings| s.bandwidth.limits.download_bytes_per_s = 1;
         assert_eq!(refused(&slow), E::Limit(1));
+        assert_eq!(
+            refused(&|s| s.bandwidth.windows[0].limits.read_bytes_per_s = 1),
+            E::Limit(1)
+        );
+        let days = 2 * REFRESH_S_MAX;
+        assert_eq!(refused(&|s| s.refresh_after_s = days), E::Refresh(days));
         let many = |s: &mut EngineSettings| {
             let window = s.bandwidth.windows[0].clone();
             s.bandwidth.windows = vec![window; 33];

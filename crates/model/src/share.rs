@@ -1,6 +1,10 @@
 //! Shares: what an operator wants served.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    path::{Component, Path},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -55,6 +59,8 @@ pub enum Provider {
     S3,
     /// Alibaba Cloud OSS.
     Oss,
+    /// A directory of the gateway's machine: local, or mounted from elsewhere.
+    Directory,
 }
 
 /// A bucket and how to reach it.
@@ -62,17 +68,18 @@ pub enum Provider {
 pub struct BucketSettings {
     /// Which dialect.
     pub provider: Provider,
-    /// `https://host[:port]`.
+    /// `https://host[:port]`; of a directory, `file:///path`.
     pub endpoint: String,
     /// Region, where the signature needs one.
     #[serde(default = "default_region")]
     pub region: String,
-    /// The bucket.
+    /// The bucket; of a directory, the directory in it that has the objects.
     pub bucket: String,
     /// Keys of this share begin with it: empty, or `path/`.
     #[serde(default)]
     pub prefix: String,
-    /// Access key id.
+    /// Access key id; a directory needs none.
+    #[serde(default)]
     pub access_key_id: String,
     /// Its secret. Never leaves the console but towards the gateway.
     #[serde(default)]
@@ -85,6 +92,18 @@ pub struct BucketSettings {
     /// How requests to OSS are signed.
     #[serde(default)]
     pub signature: OssSignature,
+}
+
+impl BucketSettings {
+    /// The directory that holds the bucket; `None` if it is reached over a network, or the
+    /// endpoint is no `file:///path`.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        let path = self.endpoint.strip_prefix("file://").map(Path::new)?;
+        let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+        let is_path = path.is_absolute() && path.components().all(plain);
+        (self.provider == Provider::Directory && is_path).then_some(path)
+    }
 }
 
 /// A version of OSS's signature.

@@ -20,6 +20,9 @@ pub struct ObjectFsConfig {
     pub rescan_interval: Option<Duration>,
     /// Whether others are told at once what is changed here, and are heard.
     pub express_sync: bool,
+    /// A directory that somebody opens is looked up in the bucket if that was not done for so long;
+    /// `None`: never.
+    pub refresh_after: Option<Duration>,
     /// What other gateways are told of who writes here.
     pub holder: String,
     /// Which gateways may write to the bucket.

@@ -11,6 +11,7 @@ mod make;
 mod open;
 mod pins;
 mod read;
+mod refresh;
 mod rename;
 mod set;
 mod space;
@@ -72,6 +73,7 @@ pub(crate) struct Engine {
     pub(crate) pace: Pace,
     pub(crate) key_locks: KeyLocks,
     pub(crate) recent: RecentKeys,
+    pub(crate) refreshes: refresh::Refreshes,
     pub(crate) import: RwLock<ImportProgress>,
     pub(crate) lease: Lease,
     pub(crate) events: Events,

@@ -3,6 +3,7 @@
 mod apply;
 mod import;
 mod known;
+mod level;
 mod recent;
 mod told;
 mod vanish;

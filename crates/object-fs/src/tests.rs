@@ -19,6 +19,7 @@ mod names;
 mod parts;
 mod powered;
 mod records;
+mod refresh;
 mod scale;
 mod space;
 mod stale;
@@ -26,7 +27,7 @@ mod startup;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use ::model::{ConflictPolicy, Writers};
+use ::model::{ConflictPolicy, ShareMode, Writers};
 use bytes::Bytes;
 use cache::{Committer, MemDisk, MemKeyValue, Power};
 use clock::{Clock, Timestamp};
@@ -69,10 +70,11 @@ pub(super) fn config() -> ObjectFsConfig {
         upload_delay: Duration::from_millis(5),
         rescan_interval: None,
         express_sync: true,
+        refresh_after: None,
         holder: "test".into(),
         writers: Writers::Many,
         conflicts: ConflictPolicy::KeepBoth,
-        mode: ::model::ShareMode::Cache,
+        mode: ShareMode::Cache,
         ignore_delete: false,
         uploads: UploadSettings::default(),
     }

@@ -50,6 +50,10 @@ impl Config {
         let dialect = match settings.provider {
             Provider::S3 => Dialect::S3,
             Provider::Oss => Dialect::Oss,
+            Provider::Directory => {
+                let message = "a directory is not reached over a network".to_owned();
+                return Err(invalid(message));
+            }
         };
         let by_path = dialect == Dialect::S3 || is_ip(&host);
         let base = match by_path {

@@ -18,7 +18,7 @@ use futures::stream::BoxStream;
 
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use mem_store::{CallCounts, Faults, Latency, MemObject, MemStore};
-pub use throttle::Throttle;
+pub use throttle::{Direction, Throttle};
 pub use throttled::ThrottledStore;
 pub use upload::{PART_BYTES_MAX, PARTS_MAX, PartOf, Upload, UploadPage, UploadUnderWay};
 

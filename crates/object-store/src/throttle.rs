@@ -1,4 +1,4 @@
-//! A bound on what goes over a line, shared by whoever uses it.
+//! A bound on what goes over a line, and between clients and a share; shared by whoever uses it.
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub struct Throttle {
     bandwidth: Mutex<Bandwidth>,
     up: Lane,
     down: Lane,
+    write: Lane,
+    read: Lane,
 }
 
 /// One direction: when it is free again. Whoever has the lock is the next to go; the others wait
@@ -28,10 +30,16 @@ pub struct Throttle {
 struct Lane(tokio::sync::Mutex<Option<Instant>>);
 
 /// Which one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Direction {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To the bucket.
     Up,
+    /// From it.
     Down,
+    /// From clients.
+    Write,
+    /// To them.
+    Read,
 }
 
 impl Throttle {
@@ -43,6 +51,8 @@ impl Throttle {
             bandwidth: Mutex::new(bandwidth),
             up: Lane::default(),
             down: Lane::default(),
+            write: Lane::default(),
+            read: Lane::default(),
         }
     }
 
@@ -63,15 +73,19 @@ impl Throttle {
         let rate = match direction {
             Direction::Up => limits.upload_bytes_per_s,
             Direction::Down => limits.download_bytes_per_s,
+            Direction::Write => limits.write_bytes_per_s,
+            Direction::Read => limits.read_bytes_per_s,
         };
         (rate > 0).then_some(rate)
     }
 
     /// Waits until so many more bytes may go.
-    pub(crate) async fn pass(&self, direction: Direction, bytes: u64) {
+    pub async fn pass(&self, direction: Direction, bytes: u64) {
         let lane = match direction {
             Direction::Up => &self.up,
             Direction::Down => &self.down,
+            Direction::Write => &self.write,
+            Direction::Read => &self.read,
         };
         let mut left = bytes;
         while left > 0 {
@@ -111,7 +125,7 @@ mod tests {
         let slow = Bandwidth {
             limits: LineLimits {
                 upload_bytes_per_s: MIB,
-                download_bytes_per_s: 0,
+                ..LineLimits::default()
             },
             ..Bandwidth::default()
         };

@@ -182,6 +182,7 @@ mod tests {
         LineLimits {
             upload_bytes_per_s: up,
             download_bytes_per_s: down,
+            ..LineLimits::default()
         }
     }
 

@@ -1194,11 +1194,11 @@ export interface components {
         };
         /** @description A bucket and how to reach it. */
         BucketSettings: {
-            /** @description Access key id. */
-            access_key_id: string;
-            /** @description The bucket. */
+            /** @description Access key id; a directory needs none. */
+            access_key_id?: string;
+            /** @description The bucket; of a directory, the directory in it that has the objects. */
             bucket: string;
-            /** @description `https://host[:port]`. */
+            /** @description `https://host[:port]`; of a directory, `file:///path`. */
             endpoint: string;
             /** @description Keys of this share begin with it: empty, or `path/`. */
             prefix?: string;
@@ -1453,7 +1453,7 @@ export interface components {
         };
         /** @description All of it. */
         EngineSettings: {
-            /** @description What may go over the line. */
+            /** @description What may go over the line, and what clients may write and read. */
             bandwidth?: components["schemas"]["Bandwidth"];
             /** @description How the store encrypts what this share puts. */
             encryption?: components["schemas"]["ServerEncryption"];
@@ -1461,6 +1461,12 @@ export interface components {
             ignore_delete?: boolean;
             /** @description Where the files are, and when a write is safe. */
             mode?: components["schemas"]["ShareMode"];
+            /**
+             * Format: int64
+             * @description A directory that somebody opens is looked up in the bucket if that was not done for so many
+             *     seconds; 0 = never.
+             */
+            refresh_after_s?: number;
             /** @description How files go to the bucket. */
             uploads?: components["schemas"]["UploadLimits"];
         };
@@ -1814,7 +1820,7 @@ export interface components {
              */
             since: number;
         };
-        /** @description Bounds on what goes over the line; 0 is none. */
+        /** @description Bounds on what goes over the line, and on what clients write and read; 0 is none. */
         LineLimits: {
             /**
              * Format: int64
@@ -1823,9 +1829,19 @@ export interface components {
             download_bytes_per_s?: number;
             /**
              * Format: int64
+             * @description Bytes a second that clients read from it, in all.
+             */
+            read_bytes_per_s?: number;
+            /**
+             * Format: int64
              * @description Bytes a second to the bucket.
              */
             upload_bytes_per_s?: number;
+            /**
+             * Format: int64
+             * @description Bytes a second that clients write to the share, in all.
+             */
+            write_bytes_per_s?: number;
         };
         /** @description A time of the week with limits of its own. */
         LineWindow: {
@@ -2633,7 +2649,7 @@ export interface components {
          * @description Whose object store it is.
          * @enum {string}
          */
-        Provider: "s3" | "oss";
+        Provider: "s3" | "oss" | "directory";
         /** @description Bytes a second, from the last two reports. */
         Rates: {
             /**

@@ -66,6 +66,7 @@ impl Share {
             upload_delay: NO_UPLOADS,
             rescan_interval: None,
             express_sync: false,
+            refresh_after: None,
             holder: "bench".into(),
             writers: Writers::Many,
             conflicts: ConflictPolicy::KeepBoth,

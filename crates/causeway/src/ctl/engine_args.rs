@@ -24,8 +24,14 @@ pub(super) struct EngineArgs {
     /// Bytes a second from the bucket, such as 10MiB; 0 is no bound
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     download_limit: Option<u64>,
-    /// A time with other limits, `mon-fri,08:00-18:00,up=1MiB,down=0`; may be repeated, the
-    /// first that holds decides; `none` takes all away
+    /// Bytes a second that clients write to the share, in all, such as 10MiB; 0 is no bound
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    write_limit: Option<u64>,
+    /// Bytes a second that clients read from it, in all, such as 10MiB; 0 is no bound
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    read_limit: Option<u64>,
+    /// A time with other limits, `mon-fri,08:00-18:00,up=1MiB,down=0,write=0,read=5MiB`; may be
+    /// repeated, the first that holds decides; `none` takes all away
     #[arg(long, value_name = "WINDOW", value_parser = parse_window)]
     line_window: Vec<WindowArg>,
     /// What the clock of the windows is ahead of UTC, such as +08:00
@@ -40,6 +46,10 @@ pub(super) struct EngineArgs {
     /// Requests that change the bucket, at a time, at most
     #[arg(long, value_name = "COUNT")]
     requests_max: Option<u32>,
+    /// A directory that somebody opens is looked up in the bucket if that was not done for so
+    /// long; 0 is never [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    refresh_after_s: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -80,6 +90,8 @@ impl EngineArgs {
         put(uploads, "rest_max_ms", self.rest_max_ms.map(Value::from));
         put(uploads, "part_bytes", self.part_size.map(Value::from));
         put(uploads, "requests_max", self.requests_max.map(Value::from));
+        let refresh = self.refresh_after_s.map(Value::from);
+        put(&mut engine, "refresh_after_s", refresh);
         self.apply_bandwidth(inner(&mut engine, "bandwidth"));
         prune(&mut engine);
         if engine != before {
@@ -108,6 +120,12 @@ impl EngineArgs {
             "download_bytes_per_s",
             self.download_limit.map(Value::from),
         );
+        put(
+            limits,
+            "write_bytes_per_s",
+            self.write_limit.map(Value::from),
+        );
+        put(limits, "read_bytes_per_s", self.read_limit.map(Value::from));
     }
 }
 
@@ -166,6 +184,8 @@ fn parse_window(text: &str) -> Result<WindowArg, String> {
         match part.split_once('=') {
             Some(("up", size)) => limits.upload_bytes_per_s = units::parse_bytes(size)?,
             Some(("down", size)) => limits.download_bytes_per_s = units::parse_bytes(size)?,
+            Some(("write", size)) => limits.write_bytes_per_s = units::parse_bytes(size)?,
+            Some(("read", size)) => limits.read_bytes_per_s = units::parse_bytes(size)?,
             Some(_) | None => return Err(form()),
         }
     }
@@ -236,7 +256,9 @@ mod tests {
             "--encryption=kms:alias/files",
             "--upload-limit=10MiB",
             "--line-window=mon-fri+sun,08:00-18:30,up=1MiB,down=2MiB",
-            "--line-window=sat,22:00-06:00",
+            "--line-window=sat,22:00-06:00,write=3MiB",
+            "--read-limit=4MiB",
+            "--refresh-after-s=30",
             "--utc-offset=-03:30",
             "--part-size=16MiB",
         ];
@@ -249,6 +271,8 @@ mod tests {
         let key_id = Some("alias/files".to_owned());
         assert_eq!(engine.encryption, ServerEncryption::KeyService { key_id });
         assert_eq!(engine.bandwidth.limits.upload_bytes_per_s, 10 << 20);
+        assert_eq!(engine.bandwidth.limits.read_bytes_per_s, 4 << 20);
+        assert_eq!(engine.refresh_after_s, 30);
         assert_eq!(engine.bandwidth.utc_offset_minutes, -210);
         let [week, night] = engine.bandwidth.windows.as_slice() else {
             panic!("{:?}", engine.bandwidth.windows);
@@ -260,6 +284,7 @@ mod tests {
             (night.days.as_slice(), night.to_minute),
             (&[Weekday::Saturday][..], 360)
         );
+        assert_eq!(night.limits.write_bytes_per_s, 3 << 20);
         assert_eq!(engine.uploads.part_bytes, 16 << 20);
         assert_eq!(
             engine.uploads.requests_max,

@@ -17,7 +17,7 @@ pub(super) struct SettingsArgs {
     /// Dialect of the object store [default: s3]
     #[arg(long, value_enum)]
     provider: Option<ProviderArg>,
-    /// Address of the object store, `https://host[:port]`
+    /// Address of the object store, `https://host[:port]`; of a directory, `file:///path`
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Region of the bucket
@@ -106,6 +106,9 @@ enum ProviderArg {
     S3,
     /// Alibaba Cloud OSS
     Oss,
+    /// A directory of the gateway's machine, local or mounted: `--endpoint=file:///path`; without
+    /// keys
+    Directory,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -191,6 +194,7 @@ impl SettingsArgs {
         let provider = self.provider.map(|provider| match provider {
             ProviderArg::S3 => Provider::S3,
             ProviderArg::Oss => Provider::Oss,
+            ProviderArg::Directory => Provider::Directory,
         });
         if let SecretRule::Needed = rule {
             self.require()?;
@@ -219,11 +223,18 @@ impl SettingsArgs {
         Ok(())
     }
 
+    const fn is_directory(&self) -> bool {
+        matches!(self.provider, Some(ProviderArg::Directory))
+    }
+
     fn require(&self) -> Result<(), CtlError> {
         for (flag, given) in [
             ("endpoint", self.endpoint.is_some()),
             ("bucket", self.bucket.is_some()),
-            ("access-key-id", self.access_key_id.is_some()),
+            (
+                "access-key-id",
+                self.access_key_id.is_some() || self.is_directory(),
+            ),
         ] {
             if !given {
                 return Err(CtlError::Usage(format!("a new share needs --{flag}")));
@@ -251,7 +262,8 @@ impl SettingsArgs {
         environment: &Environment,
     ) -> Result<Option<Secret>, CtlError> {
         let given = self.secret_key_file.is_some() || environment.secret_access_key.is_some();
-        if rule == SecretRule::MayStay && !given {
+        let is_needed = rule == SecretRule::Needed && !self.is_directory();
+        if !is_needed && (!given || self.is_directory()) {
             return Ok(None);
         }
         let input = SecretInput {
@@ -343,6 +355,22 @@ mod tests {
             ("fd00::/8", WriteAccess::ReadOnly),
         ];
         assert_eq!(access, want);
+    }
+
+    #[test]
+    fn a_directory_needs_no_keys() {
+        let mut settings = json!({"name": "projects"});
+        let flags = [
+            "--provider=directory",
+            "--endpoint=file:///srv/data",
+            "--bucket=projects",
+        ];
+        apply(&flags, &mut settings, SecretRule::Needed).unwrap();
+        let settings: model::ShareSettings = serde_json::from_value(settings).unwrap();
+        assert_eq!(settings.bucket.provider, Provider::Directory);
+        assert!(settings.bucket.secret_access_key.is_empty());
+        let directory = settings.bucket.directory().unwrap();
+        assert_eq!(directory, std::path::Path::new("/srv/data"));
     }
 
     #[test]

@@ -154,6 +154,16 @@ const CARD: &[Column] = &[
         Format::Limit,
     ),
     column(
+        "clients write limit",
+        "/settings/engine/bandwidth/limits/write_bytes_per_s",
+        Format::Limit,
+    ),
+    column(
+        "clients read limit",
+        "/settings/engine/bandwidth/limits/read_bytes_per_s",
+        Format::Limit,
+    ),
+    column(
         "other limits",
         "/settings/engine/bandwidth/windows",
         Format::Text,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 use database::ShareChange;
-use model::{GatewayId, ShareName, ShareSettings};
+use model::{GatewayId, Provider, ShareName, ShareSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -191,7 +191,8 @@ pub(super) async fn keep_secret(
     id: &GatewayId,
     settings: &mut ShareSettings,
 ) -> ApiResult<()> {
-    if settings.bucket.secret_access_key.is_empty() {
+    let needs_keys = settings.bucket.provider != Provider::Directory;
+    if needs_keys && settings.bucket.secret_access_key.is_empty() {
         let stored = app.database.share(id, &settings.name).await?;
         settings.bucket.secret_access_key = stored.bucket.secret_access_key;
         if settings.bucket.session_token.is_empty() {

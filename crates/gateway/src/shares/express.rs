@@ -115,6 +115,7 @@ mod tests {
             cache_bytes_max: 64 << 20,
             upload_delay: Duration::from_millis(1),
             rescan_interval: None,
+            refresh_after: None,
             express_sync: true,
             holder: "gw-test".into(),
             writers: Writers::Many,

@@ -8,8 +8,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use clock::{Clock, Task, spawn_named};
 use model::{
-    BucketSettings, ChangeNotice, ErrorCode, Failure, ShareAction, ShareProtocol, ShareSettings,
-    ShareStatus,
+    BucketSettings, ChangeNotice, ErrorCode, Failure, Provider, ServerEncryption, ShareAction,
+    ShareProtocol, ShareSettings, ShareStatus,
 };
 use nfs_server::{ExportOptions, NfsServer};
 use object_fs::{
@@ -18,12 +18,14 @@ use object_fs::{
 use object_store::{ObjectStore, StoreError, StoreErrorKind, Throttle, ThrottledStore};
 use object_store_http::{AccessKeys, OpenOptions, ReplaceableKeys};
 use parking_lot::Mutex;
+use s3_server::{Directories, DirectoryPlace};
 use serde_json::Value;
 
 use super::{
     actions,
     express::Teller,
     factory::{Share, ShareFactory},
+    paced_vfs::PacedVfs,
 };
 use crate::agent::Outbox;
 
@@ -35,6 +37,8 @@ pub(crate) struct NfsShares {
     holder: String,
     /// Takes what they changed in their buckets.
     outbox: Arc<Outbox>,
+    /// Buckets that are directories of this machine.
+    directories: Directories,
     clock: Clock,
 }
 
@@ -49,6 +53,7 @@ impl NfsShares {
             server,
             holder,
             outbox,
+            directories: Directories::new(clock.clone()),
             clock,
         }
     }
@@ -62,12 +67,51 @@ impl NfsShares {
             clock: self.clock.clone(),
         })
     }
+
+    async fn open_store(
+        &self,
+        settings: &ShareSettings,
+        keys: Option<Arc<ReplaceableKeys>>,
+    ) -> Result<Arc<dyn ObjectStore>, Failure> {
+        let store = match settings.bucket.provider {
+            Provider::S3 | Provider::Oss => {
+                let options = OpenOptions {
+                    encryption: settings.engine.encryption.clone(),
+                    keys,
+                    ..OpenOptions::default()
+                };
+                object_store_http::open_as(&settings.bucket, options)
+            }
+            Provider::Directory => {
+                let place = directory_of(settings)?;
+                self.directories.open(place).await
+            }
+        };
+        store.map_err(|error| store_failure(&error, &settings.bucket))
+    }
+}
+
+fn directory_of(settings: &ShareSettings) -> Result<DirectoryPlace<'_>, Failure> {
+    let invalid = |text: String| Failure::new(ErrorCode::InvalidArgument, text);
+    if settings.engine.encryption != ServerEncryption::BucketDefault {
+        return Err(invalid("a directory encrypts nothing by itself".to_owned()));
+    }
+    let bucket = &settings.bucket;
+    let directory = bucket.directory().ok_or_else(|| {
+        let endpoint = &bucket.endpoint;
+        invalid(format!("the endpoint `{endpoint}` must read file:///path"))
+    })?;
+    Ok(DirectoryPlace {
+        directory,
+        bucket: &bucket.bucket,
+        prefix: &bucket.prefix,
+    })
 }
 
 #[async_trait]
 impl ShareFactory for NfsShares {
     async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
-        let checked = open_store(settings, None)?.check().await;
+        let checked = self.open_store(settings, None).await?.check().await;
         checked.map_err(|error| store_failure(&error, &settings.bucket))
     }
 
@@ -76,14 +120,14 @@ impl ShareFactory for NfsShares {
         let keys = ReplaceableKeys::new(keys, KEYS_PATIENCE, self.clock.clone());
         let throttle = Throttle::new(self.clock.clone(), settings.engine.bandwidth.clone());
         let throttle = Arc::new(throttle);
-        let store = open_store(settings, Some(Arc::clone(&keys)))?;
+        let store = self.open_store(settings, Some(Arc::clone(&keys))).await?;
         let store = Arc::new(ThrottledStore::new(store, Arc::clone(&throttle)));
         let config = ObjectFsConfig {
             name: settings.name.clone(),
             dir: dir.to_owned(),
             cache_bytes_max: settings.cache_bytes_max,
             upload_delay: Duration::from_millis(settings.upload_delay_ms),
-            rescan_interval: rescan_interval(settings),
+            rescan_interval: duration_s(settings.rescan_interval_s),
             express_sync: settings.express_sync,
             holder: self.holder.clone(),
             writers: settings.writers,
@@ -91,6 +135,7 @@ impl ShareFactory for NfsShares {
             mode: settings.engine.mode,
             ignore_delete: settings.engine.ignore_delete,
             uploads: UploadSettings::from(settings.engine.uploads),
+            refresh_after: duration_s(settings.engine.refresh_after_s),
         };
         let opened = ObjectFs::open(config, store, self.clock.clone()).await;
         let fs = opened.map_err(|error| open_failure(&error))?;
@@ -155,6 +200,7 @@ impl Share for NfsShare {
         };
         let path = settings.export_path();
         let fs = Arc::clone(&self.fs) as Arc<dyn vfs::Vfs>;
+        let fs = Arc::new(PacedVfs::new(fs, Arc::clone(&self.throttle)));
         let exported = self.server.export(&path, fs, options);
         self.teller.lock().begin();
         exported.map_err(|error| Failure::new(ErrorCode::InvalidArgument, chain(&error)))
@@ -207,28 +253,22 @@ impl Share for NfsShare {
 /// send others.
 const KEYS_PATIENCE: Duration = Duration::from_secs(10);
 
-fn open_store(
-    settings: &ShareSettings,
-    keys: Option<Arc<ReplaceableKeys>>,
-) -> Result<Arc<dyn ObjectStore>, Failure> {
-    let options = OpenOptions {
-        encryption: settings.engine.encryption.clone(),
-        keys,
-        ..OpenOptions::default()
-    };
-    let store = object_store_http::open_as(&settings.bucket, options);
-    store.map_err(|error| store_failure(&error, &settings.bucket))
-}
-
-fn rescan_interval(settings: &ShareSettings) -> Option<Duration> {
-    Some(settings.rescan_interval_s)
-        .filter(|&s| s > 0)
-        .map(Duration::from_secs)
+/// A time of which 0 means never.
+fn duration_s(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// The only place where errors of the object store get the words of the operator.
 fn store_failure(error: &StoreError, bucket: &BucketSettings) -> Failure {
     let (code, what) = match error.kind() {
+        StoreErrorKind::BucketNotFound if bucket.directory().is_some() => (
+            ErrorCode::BucketNotFound,
+            format!("the gateway has no bucket `{}`", bucket.bucket),
+        ),
+        StoreErrorKind::AccessDenied if bucket.directory().is_some() => (
+            ErrorCode::BucketAccessDenied,
+            format!("the gateway may not use bucket `{}`", bucket.bucket),
+        ),
         StoreErrorKind::BucketNotFound => (
             ErrorCode::BucketNotFound,
             format!(

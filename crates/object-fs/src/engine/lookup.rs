@@ -42,6 +42,7 @@ impl Engine {
             (state.record.attributes(), state.record.parent)
         };
         posix::may_lookup(caller, &attributes)?;
+        self.refresh(dir).await;
         match name {
             "." => return Ok(attributes),
             ".." => return self.attributes(above).await,
@@ -76,6 +77,9 @@ impl Engine {
     ) -> VfsResult<DirPage> {
         let attributes = self.attributes(dir).await?;
         posix::may_list(caller, &attributes)?;
+        if after == Cookie::default() {
+            self.refresh(dir).await;
+        }
         let count = count.min(PAGE_LEN_MAX);
         let range = KeyRange::prefix(&keys::of_inode(dir));
         let range = range.after(keys::of_listing(dir, Inode(after.0)));

@@ -13,7 +13,7 @@ use vfs::{Attributes, FileType, Inode, VfsError};
 
 use super::{
     Engine, Identity, META_COUNTERS, Namespace, ROOT, jobs::Jobs, make::DIR_SIZE, pins::Pins,
-    space::Space, trend::Trend,
+    refresh::Refreshes, space::Space, trend::Trend,
 };
 use crate::{
     ObjectFsConfig, OpenError,
@@ -155,6 +155,7 @@ impl Engine {
             lease: Lease::load(config.writers, &index)?,
             events: Events::default(),
             express: Express::new(clock.wall().as_millis()),
+            refreshes: Refreshes::default(),
             recent: RecentKeys::new(identity.start, clock.now()),
             config,
             store,

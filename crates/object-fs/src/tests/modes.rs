@@ -292,6 +292,7 @@ async fn a_bandwidth_limit_holds_for_uploads_and_reads() {
     let limits = LineLimits {
         upload_bytes_per_s: 1 << 20,
         download_bytes_per_s: 1 << 20,
+        ..LineLimits::default()
     };
     let bandwidth = Bandwidth {
         limits,

@@ -43,6 +43,7 @@ impl Share {
             upload_delay: Duration::from_millis(100),
             rescan_interval: None,
             express_sync: false,
+            refresh_after: None,
             holder: "test".into(),
             writers: model::Writers::Many,
             conflicts: model::ConflictPolicy::default(),

@@ -37,7 +37,7 @@ export function EngineFields(props: EngineFieldsProps) {
   );
 }
 
-function ModeFields({ form, onChange }: EngineFieldsProps) {
+function ModeFields({ form, errors, onChange }: EngineFieldsProps) {
   return (
     <Card title="Mode" note="What is kept where, and when a write is safe.">
       <div className="form form-columns">
@@ -62,6 +62,16 @@ function ModeFields({ form, onChange }: EngineFieldsProps) {
           onChange={(encryption) => onChange({ encryption })}
           data-testid="share-encryption"
         />
+        <TextField
+          label="Look at opened directories"
+          hint="In the bucket, if that was not done for so long; 0 is never."
+          error={errors.refresh_after_s}
+          value={form.refresh_after_s}
+          suffix="s"
+          inputMode="numeric"
+          onChange={(refresh_after_s) => onChange({ refresh_after_s })}
+          data-testid="share-refresh-after"
+        />
         {form.encryption === 'key_service' && (
           <TextField
             label="Id of the key"
@@ -79,7 +89,7 @@ function ModeFields({ form, onChange }: EngineFieldsProps) {
 
 function LineFields({ form, errors, onChange }: EngineFieldsProps) {
   return (
-    <Card title="Line to the bucket" note="What this share may use of it, in all; 0 is no bound.">
+    <Card title="Bandwidth" note="What this share may use of the line to the bucket, and its clients; 0 is no bound.">
       <div className="form form-columns">
         <TextField
           label="To the bucket"
@@ -100,8 +110,28 @@ function LineFields({ form, errors, onChange }: EngineFieldsProps) {
           data-testid="share-download-limit"
         />
         <TextField
+          label="Clients write"
+          hint="All of them together."
+          error={errors.write_mib_s}
+          value={form.write_mib_s}
+          suffix="MiB/s"
+          inputMode="decimal"
+          onChange={(write_mib_s) => onChange({ write_mib_s })}
+          data-testid="share-write-limit"
+        />
+        <TextField
+          label="Clients read"
+          hint="All of them together."
+          error={errors.read_mib_s}
+          value={form.read_mib_s}
+          suffix="MiB/s"
+          inputMode="decimal"
+          onChange={(read_mib_s) => onChange({ read_mib_s })}
+          data-testid="share-read-limit"
+        />
+        <TextField
           label="Times with other limits"
-          hint="Such as mon-fri 08:00-18:00 up 1 down 2; the first that holds decides."
+          hint="Such as mon-fri 08:00-18:00 up 1 down 2 read 5; the first that holds decides."
           error={errors.line_windows}
           value={form.line_windows}
           onChange={(line_windows) => onChange({ line_windows })}

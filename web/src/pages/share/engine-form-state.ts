@@ -10,11 +10,14 @@ export interface EngineForm {
   encryption_key_id: string;
   upload_mib_s: string;
   download_mib_s: string;
+  write_mib_s: string;
+  read_mib_s: string;
   line_windows: string;
   utc_offset: string;
   rest_max_s: string;
   part_mib: string;
   requests_max: string;
+  refresh_after_s: string;
 }
 
 const MIB = 1024 ** 2;
@@ -28,14 +31,18 @@ export const EMPTY_ENGINE_FORM: EngineForm = {
   encryption_key_id: '',
   upload_mib_s: '0',
   download_mib_s: '0',
+  write_mib_s: '0',
+  read_mib_s: '0',
   line_windows: '',
   utc_offset: '+00:00',
   rest_max_s: '60',
   part_mib: '8',
   requests_max: '256',
+  refresh_after_s: '0',
 };
 
-export function engineFormOf({ mode, ignore_delete, encryption, bandwidth, uploads }: ShareSettings['engine']): EngineForm {
+export function engineFormOf(engine: ShareSettings['engine']): EngineForm {
+  const { mode, ignore_delete, encryption, bandwidth, uploads, refresh_after_s } = engine;
   return {
     mode,
     ignore_delete: ignore_delete ? 'yes' : 'no',
@@ -43,11 +50,14 @@ export function engineFormOf({ mode, ignore_delete, encryption, bandwidth, uploa
     encryption_key_id: encryption.method === 'key_service' ? (encryption.key_id ?? '') : '',
     upload_mib_s: mibText(bandwidth.limits.upload_bytes_per_s),
     download_mib_s: mibText(bandwidth.limits.download_bytes_per_s),
+    write_mib_s: mibText(bandwidth.limits.write_bytes_per_s),
+    read_mib_s: mibText(bandwidth.limits.read_bytes_per_s),
     line_windows: windowsText(bandwidth.windows),
     utc_offset: offsetText(bandwidth.utc_offset_minutes),
     rest_max_s: String(uploads.rest_max_ms / 1000),
     part_mib: String(uploads.part_bytes / MIB),
     requests_max: String(uploads.requests_max),
+    refresh_after_s: String(refresh_after_s),
   };
 }
 
@@ -64,6 +74,8 @@ export function engineOf(form: EngineForm): ShareDraft['engine'] {
       limits: {
         upload_bytes_per_s: Math.round(Number(form.upload_mib_s) * MIB),
         download_bytes_per_s: Math.round(Number(form.download_mib_s) * MIB),
+        write_bytes_per_s: Math.round(Number(form.write_mib_s) * MIB),
+        read_bytes_per_s: Math.round(Number(form.read_mib_s) * MIB),
       },
       windows: windowsOf(form.line_windows) ?? [],
       utc_offset_minutes: offsetOf(form.utc_offset) ?? 0,
@@ -73,12 +85,13 @@ export function engineOf(form: EngineForm): ShareDraft['engine'] {
       part_bytes: Number(form.part_mib) * MIB,
       requests_max: Number(form.requests_max),
     },
+    refresh_after_s: Number(form.refresh_after_s),
   };
 }
 
 export function engineErrors(form: EngineForm): Partial<Record<keyof EngineForm, string>> {
   const errors: Partial<Record<keyof EngineForm, string>> = {};
-  for (const field of ['upload_mib_s', 'download_mib_s'] as const) {
+  for (const field of ['upload_mib_s', 'download_mib_s', 'write_mib_s', 'read_mib_s'] as const) {
     if (!isLimit(form[field])) errors[field] = 'Enter MiB a second, 0.016 or more; 0 means no bound.';
   }
   if (windowsOf(form.line_windows) === undefined) {
@@ -90,6 +103,9 @@ export function engineErrors(form: EngineForm): Partial<Record<keyof EngineForm,
     errors.requests_max = 'Enter a whole number, 1 to 1024.';
   }
   if (!isWithin(form.rest_max_s, 0, DAY_S)) errors.rest_max_s = 'Enter seconds, at most a day.';
+  if (!isWithin(form.refresh_after_s, 0, DAY_S) || !/^\d+$/.test(form.refresh_after_s.trim())) {
+    errors.refresh_after_s = 'Enter whole seconds, at most a day; 0 means never.';
+  }
   return errors;
 }
 

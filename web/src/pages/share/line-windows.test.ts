@@ -2,23 +2,33 @@ import { expect, it } from 'vitest';
 import { windowsOf, windowsText } from './line-windows';
 
 it('windows are read as they are written', () => {
-  const windows = windowsOf('mon-fri 08:00-18:00 up 1 down 2.5; SAT+sun  22:00-06:00');
+  const windows = windowsOf('mon-fri 08:00-18:00 up 1 down 2.5; SAT+sun  22:00-06:00 read 4');
   expect(windows).toEqual([
     {
       days: ['monday', 'tuesday', 'wednesday', 'thursday', 'friday'],
       from_minute: 480,
       to_minute: 1080,
-      limits: { upload_bytes_per_s: 1_048_576, download_bytes_per_s: 2_621_440 },
+      limits: {
+        upload_bytes_per_s: 1_048_576,
+        download_bytes_per_s: 2_621_440,
+        write_bytes_per_s: 0,
+        read_bytes_per_s: 0,
+      },
     },
     {
       days: ['saturday', 'sunday'],
       from_minute: 1320,
       to_minute: 360,
-      limits: { upload_bytes_per_s: 0, download_bytes_per_s: 0 },
+      limits: {
+        upload_bytes_per_s: 0,
+        download_bytes_per_s: 0,
+        write_bytes_per_s: 0,
+        read_bytes_per_s: 4_194_304,
+      },
     },
   ]);
   const text = windowsText(windows ?? []);
-  expect(text).toBe('mon+tue+wed+thu+fri 08:00-18:00 up 1 down 2.5; sat+sun 22:00-06:00');
+  expect(text).toBe('mon+tue+wed+thu+fri 08:00-18:00 up 1 down 2.5; sat+sun 22:00-06:00 read 4');
   expect(windowsOf(text)).toEqual(windows);
 });
 

@@ -1,5 +1,5 @@
-// Times of the week with limits of their own, as they are typed: `mon-fri 08:00-18:00 up 1 down 0; sat 22:00-06:00`,
-// in MiB a second, where 0, or nothing, is no bound.
+// Times of the week with limits of their own, as they are typed: `mon-fri 08:00-18:00 up 1 down 0; sat 22:00-06:00
+// read 5`, in MiB a second, where 0, or nothing, is no bound; up and down are the line, write and read the clients.
 
 import type { ShareSettings } from '../../api/types';
 
@@ -16,7 +16,7 @@ const DAYS: readonly [string, Weekday][] = [
   ['sat', 'saturday'],
   ['sun', 'sunday'],
 ];
-const WINDOW = /^([a-z+-]+) (\d\d:\d\d)-(\d\d:\d\d)(?: up ([\d.]+))?(?: down ([\d.]+))?$/;
+const WINDOW = /^([a-z+-]+) (\d\d:\d\d)-(\d\d:\d\d)(?: up ([\d.]+))?(?: down ([\d.]+))?(?: write ([\d.]+))?(?: read ([\d.]+))?$/;
 
 export function windowsText(windows: readonly LineWindow[]): string {
   return windows.map(windowText).join('; ');
@@ -33,7 +33,9 @@ function windowText({ days, from_minute, to_minute, limits }: LineWindow): strin
   const names = days.map((day) => DAYS.find(([, long]) => long === day)?.[0] ?? day);
   const up = bound('up', limits.upload_bytes_per_s ?? 0);
   const down = bound('down', limits.download_bytes_per_s ?? 0);
-  return `${names.join('+')} ${clock(from_minute)}-${clock(to_minute)}${up}${down}`;
+  const write = bound('write', limits.write_bytes_per_s ?? 0);
+  const read = bound('read', limits.read_bytes_per_s ?? 0);
+  return `${names.join('+')} ${clock(from_minute)}-${clock(to_minute)}${up}${down}${write}${read}`;
 }
 
 function bound(name: string, bytes: number): string {
@@ -41,13 +43,15 @@ function bound(name: string, bytes: number): string {
 }
 
 function windowOf(text: string): LineWindow | undefined {
-  const [, names, from, to, up, down] = WINDOW.exec(text) ?? [];
+  const [, names, from, to, ...bounds] = WINDOW.exec(text) ?? [];
   const days = names === undefined ? undefined : daysOf(names);
   const [from_minute, to_minute] = [minuteOf(from), minuteOf(to)];
-  const [upload_bytes_per_s, download_bytes_per_s] = [bytesOf(up), bytesOf(down)];
+  const [up = 0, down = 0, write = 0, read = 0] = bounds.map(bytesOf);
   if (days === undefined || from_minute === undefined || to_minute === undefined) return undefined;
-  if (Number.isNaN(upload_bytes_per_s) || Number.isNaN(download_bytes_per_s)) return undefined;
-  return { days, from_minute, to_minute, limits: { upload_bytes_per_s, download_bytes_per_s } };
+  if ([up, down, write, read].some(Number.isNaN)) return undefined;
+  const line = { upload_bytes_per_s: up, download_bytes_per_s: down };
+  const clients = { write_bytes_per_s: write, read_bytes_per_s: read };
+  return { days, from_minute, to_minute, limits: { ...line, ...clients } };
 }
 
 /** `mon`, `mon-fri`, `sat-mon`, or several with `+` between. */

@@ -6,7 +6,7 @@ import { formatDuration, formatSpan } from '../../format/duration';
 import { windowsText } from './line-windows';
 import { bucketText } from './share-figures';
 
-const PROVIDERS = { s3: 'S3', oss: 'Alibaba Cloud OSS' };
+const PROVIDERS = { s3: 'S3', oss: 'Alibaba Cloud OSS', directory: 'Directory' };
 const SQUASH = { root: 'root becomes nobody', all: 'everybody becomes nobody', none: 'users are who they say' };
 const WRITERS = { one: 'one gateway at a time', many: 'several gateways', none: 'none: read only' };
 const CONFLICTS = {
@@ -31,20 +31,28 @@ function uploadsText({ part_bytes, requests_max, rest_max_ms }: ShareSettings['e
   return `${parts}, at most ${String(requests_max)} at a time, at the latest after ${formatDuration(rest_max_ms)}`;
 }
 
+function storeText({ provider, region }: ShareSettings['bucket']): string {
+  return provider === 'directory' ? PROVIDERS[provider] : `${PROVIDERS[provider]}, ${region}`;
+}
+
 export function SettingsCard({ settings }: { settings: ShareSettings }) {
   const { bucket, engine } = settings;
   const { limits, windows } = engine.bandwidth;
   const line = `${lineText(limits.upload_bytes_per_s)} up, ${lineText(limits.download_bytes_per_s)} down`;
+  const clients = `${lineText(limits.write_bytes_per_s)} written, ${lineText(limits.read_bytes_per_s)} read`;
+  const refresh = engine.refresh_after_s;
   const rescan = settings.rescan_interval_s;
   return (
     <Card title="Settings" data-testid="share-settings">
       <Facts
         facts={[
           { name: 'Protocol', value: 'NFS version 3' },
-          { name: 'Object store', value: `${PROVIDERS[bucket.provider]}, ${bucket.region}` },
+          { name: 'Object store', value: storeText(bucket) },
           { name: 'Endpoint', value: <span className="mono">{bucket.endpoint}</span> },
           { name: 'Bucket and prefix', value: <span className="mono">{bucketText(bucket)}</span> },
-          { name: 'Access key id', value: <span className="mono">{bucket.access_key_id}</span> },
+          ...(bucket.provider === 'directory'
+            ? []
+            : [{ name: 'Access key id', value: <span className="mono">{bucket.access_key_id}</span> }]),
           { name: 'Cache', value: formatBytes(settings.cache_bytes_max) },
           { name: 'Upload delay', value: formatDuration(settings.upload_delay_ms) },
           { name: 'Looks for changes', value: rescan === 0 ? 'never' : `every ${formatSpan(rescan * 1000)}` },
@@ -56,6 +64,8 @@ export function SettingsCard({ settings }: { settings: ShareSettings }) {
           { name: 'Deleted files', value: engine.ignore_delete ? 'their objects stay' : 'their objects go' },
           { name: 'Objects are encrypted', value: ENCRYPTION[engine.encryption.method] },
           { name: 'Uploads', value: uploadsText(engine.uploads) },
+          { name: 'Opened directories', value: refresh === 0 ? 'as they are known' : `at most ${formatSpan(refresh * 1000)} old` },
+          { name: 'Clients’ bandwidth', value: clients },
           { name: 'Bandwidth', value: windows.length === 0 ? line : `${line}; ${windowsText(windows)}` },
           { name: 'Clients', value: <Rules settings={settings} /> },
         ]}

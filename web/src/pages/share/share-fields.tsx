@@ -8,6 +8,7 @@ import type { FormErrors, ShareForm } from './share-form-state';
 const PROVIDERS: [Provider, string][] = [
   ['s3', 'Amazon S3, or anything that speaks it'],
   ['oss', 'Alibaba Cloud OSS'],
+  ['directory', 'Directory of the gateway'],
 ];
 
 const SQUASH: [Squash, string][] = [
@@ -57,6 +58,7 @@ export function ShareFields(props: ShareFieldsProps) {
 }
 
 function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
+  const isDirectory = form.provider === 'directory';
   return (
     <Card title="Name and bucket" note="Where the files live, as ordinary objects.">
       <div className="form form-columns">
@@ -89,21 +91,27 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
         )}
         <TextField
           label="Endpoint"
-          hint="As the gateway reaches it."
+          hint={
+            isDirectory
+              ? 'Local or mounted; “mkdir .causeway” in it allows the gateway to use it.'
+              : 'As the gateway reaches it.'
+          }
           error={errors.endpoint}
           value={form.endpoint}
-          placeholder="https://s3.eu-central-1.amazonaws.com"
+          placeholder={isDirectory ? 'file:///srv/data' : 'https://s3.eu-central-1.amazonaws.com'}
           onChange={(endpoint) => onChange({ endpoint })}
           spellCheck={false}
           data-testid="share-endpoint"
         />
-        <TextField
-          label="Region"
-          value={form.region}
-          onChange={(region) => onChange({ region })}
-          spellCheck={false}
-          data-testid="share-region"
-        />
+        {!isDirectory && (
+          <TextField
+            label="Region"
+            value={form.region}
+            onChange={(region) => onChange({ region })}
+            spellCheck={false}
+            data-testid="share-region"
+          />
+        )}
         <TextField
           label="Bucket"
           error={errors.bucket}
@@ -120,36 +128,44 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
           spellCheck={false}
           data-testid="share-prefix"
         />
-        <TextField
-          label="Access key id"
-          error={errors.access_key_id}
-          value={form.access_key_id}
-          onChange={(access_key_id) => onChange({ access_key_id })}
-          autoComplete="off"
-          spellCheck={false}
-          data-testid="share-access-key-id"
-        />
-        <TextField
-          label="Secret access key"
-          hint={editing ? 'Leave it empty to keep the stored one.' : 'Stored by the console, sent to this gateway only.'}
-          error={errors.secret_access_key}
-          type="password"
-          value={form.secret_access_key}
-          onChange={(secret_access_key) => onChange({ secret_access_key })}
-          autoComplete="new-password"
-          data-testid="share-secret"
-        />
-        <TextField
-          label="Session token"
-          hint="Only with keys that were lent for a while (STS)."
-          type="password"
-          value={form.session_token}
-          onChange={(session_token) => onChange({ session_token })}
-          autoComplete="off"
-          data-testid="share-session-token"
-        />
+        {!isDirectory && <KeyFields form={form} errors={errors} editing={editing} onChange={onChange} />}
       </div>
     </Card>
+  );
+}
+
+function KeyFields({ form, errors, editing, onChange }: ShareFieldsProps) {
+  return (
+    <>
+      <TextField
+        label="Access key id"
+        error={errors.access_key_id}
+        value={form.access_key_id}
+        onChange={(access_key_id) => onChange({ access_key_id })}
+        autoComplete="off"
+        spellCheck={false}
+        data-testid="share-access-key-id"
+      />
+      <TextField
+        label="Secret access key"
+        hint={editing ? 'Leave it empty to keep the stored one.' : 'Stored by the console, sent to this gateway only.'}
+        error={errors.secret_access_key}
+        type="password"
+        value={form.secret_access_key}
+        onChange={(secret_access_key) => onChange({ secret_access_key })}
+        autoComplete="new-password"
+        data-testid="share-secret"
+      />
+      <TextField
+        label="Session token"
+        hint="Only with keys that were lent for a while (STS)."
+        type="password"
+        value={form.session_token}
+        onChange={(session_token) => onChange({ session_token })}
+        autoComplete="off"
+        data-testid="share-session-token"
+      />
+    </>
   );
 }
 

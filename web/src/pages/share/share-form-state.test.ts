@@ -27,18 +27,19 @@ const SETTINGS: ShareSettings = {
     ignore_delete: true,
     encryption: { method: 'key_service', key_id: 'key-7' },
     bandwidth: {
-      limits: { upload_bytes_per_s: 1_000_000, download_bytes_per_s: 0 },
+      limits: { upload_bytes_per_s: 1_000_000, download_bytes_per_s: 0, write_bytes_per_s: 0, read_bytes_per_s: 5_000_001 },
       windows: [
         {
           days: ['saturday'],
           from_minute: 0,
           to_minute: 1_440,
-          limits: { upload_bytes_per_s: 0, download_bytes_per_s: 123_457 },
+          limits: { upload_bytes_per_s: 0, download_bytes_per_s: 123_457, write_bytes_per_s: 1_234_567, read_bytes_per_s: 0 },
         },
       ],
       utc_offset_minutes: -210,
     },
     uploads: { rest_max_ms: 5, part_bytes: 16_777_216, requests_max: 7 },
+    refresh_after_s: 30,
   },
 };
 
@@ -81,6 +82,8 @@ it.each([
   ['part_mib', '4'],
   ['part_mib', '8.5'],
   ['requests_max', '0'],
+  ['read_mib_s', '0.001'],
+  ['refresh_after_s', '1.5'],
 ] as const)('%s = "%s" is pointed out', (field, text) => {
   expect(formErrors({ ...formOf(SETTINGS), [field]: text }, true)).toHaveProperty(field);
 });

@@ -129,12 +129,16 @@ export function formErrors(form: ShareForm, editing: boolean): FormErrors {
   if (!NAME.test(form.name.trim())) {
     errors.name = 'Use 1 to 32 lower case letters, digits or “-”, beginning with a letter.';
   }
-  if (!/^https?:\/\/[^\s/]+\/?$/.test(form.endpoint.trim())) {
-    errors.endpoint = 'Write https://host or https://host:port.';
+  if (form.provider === 'directory') {
+    if (!/^file:\/\/\/\S/.test(form.endpoint.trim())) errors.endpoint = 'Write file:///path.';
+  } else {
+    if (!/^https?:\/\/[^\s/]+\/?$/.test(form.endpoint.trim())) {
+      errors.endpoint = 'Write https://host or https://host:port.';
+    }
+    require('access_key_id', 'Enter the access key id.');
+    if (!editing) require('secret_access_key', 'Enter the secret of the access key.');
   }
   require('bucket', 'Name the bucket.');
-  require('access_key_id', 'Enter the access key id.');
-  if (!editing) require('secret_access_key', 'Enter the secret of the access key.');
   if (!(Number(form.cache_gib) > 0)) errors.cache_gib = 'Enter a number above 0.';
   if (!isNatural(form.rescan_interval_s)) errors.rescan_interval_s = 'Enter whole seconds; 0 means never.';
   if (form.upload_delay_s.trim() === '' || !(Number(form.upload_delay_s) >= 0)) {

@@ -34,8 +34,7 @@ impl Site {
         };
         let server = Arc::new(NfsServer::start(nfs, clock.clone()).unwrap());
         let outbox = Arc::new(Outbox::new("gw-test".parse().unwrap()));
-        let out = Arc::clone(&outbox);
-        let shares = NfsShares::new(Arc::clone(&server), "gw-test".into(), out, clock);
+        let shares = NfsShares::new(Arc::clone(&server), "gw-test".into(), outbox, clock);
         Self {
             store,
             server,
@@ -69,6 +68,51 @@ async fn a_bucket_is_checked_and_its_fault_named() {
     assert_eq!(wrong_key, Err(ErrorCode::BucketAccessDenied));
     let nobody = check(|s| s.bucket.endpoint = "http://127.0.0.1:1".into()).await;
     assert_eq!(nobody, Err(ErrorCode::BucketUnreachable));
+}
+
+#[tokio::test]
+async fn objects_lie_in_a_directory_that_may_hold_them() {
+    let site = Site::start().await;
+    let data = site.dir.path().join("data");
+    let mut settings = share("a");
+    settings.bucket.provider = Provider::Directory;
+    settings.bucket.endpoint = format!("file://{}", data.display());
+    let check = async |settings: &ShareSettings| site.shares.check(settings).await;
+    let missing = check(&settings).await.unwrap_err();
+    assert_eq!(missing.code, ErrorCode::BucketNotFound, "{missing:?}");
+    std::fs::create_dir_all(data.join("bucket")).unwrap();
+    let forbidden = check(&settings).await.unwrap_err();
+    assert_eq!(forbidden.code, ErrorCode::BucketAccessDenied);
+    assert!(forbidden.message.contains(".causeway"), "{forbidden:?}");
+    std::fs::create_dir(data.join(".causeway")).unwrap();
+    check(&settings).await.unwrap();
+
+    let cache = site.dir.path().join("cache");
+    let share = site.shares.open(&settings, &cache).await.unwrap();
+    // A second share beside it, in the same bucket.
+    settings.bucket.prefix = "beside/".into();
+    check(&settings).await.unwrap();
+    // Another process, or another owner of the buckets, is kept out.
+    let outbox = Arc::new(Outbox::new("gw-2".parse().unwrap()));
+    let others = NfsShares::new(
+        Arc::clone(&site.server),
+        "gw-2".into(),
+        outbox,
+        Clock::system(),
+    );
+    let refused = others.check(&settings).await.unwrap_err();
+    assert!(refused.message.contains("another process"), "{refused:?}");
+    share.close().await;
+    drop(share);
+    others.check(&settings).await.unwrap();
+
+    settings.engine.encryption = ServerEncryption::StoreKeys;
+    let refused = check(&settings).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidArgument, "{refused:?}");
+    settings.engine.encryption = ServerEncryption::BucketDefault;
+    settings.bucket.endpoint = "file://relative/../path".into();
+    let refused = check(&settings).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidArgument, "{refused:?}");
 }
 
 #[tokio::test]
@@ -128,6 +172,7 @@ impl OverHttp {
             upload_delay: Duration::from_millis(1),
             rescan_interval: None,
             express_sync: false,
+            refresh_after: None,
             holder: "gw-test".into(),
             writers: model::Writers::One,
             conflicts: settings.conflicts,
