@@ -169,7 +169,9 @@ impl Tracer {
     fn flush(&self) -> io::Result<()> {
         let mut events = Vec::new();
         for ring in &self.rings {
-            events.append(&mut ring.lock().events);
+            // With its memory: a burst is over, and an event loop at rest needs none.
+            let taken = std::mem::take(&mut ring.lock().events);
+            events.extend(taken);
         }
         if events.is_empty() {
             return Ok(());
