@@ -178,7 +178,7 @@ pub(crate) const LONG_TURN: TurnShare = TurnShare {
     more_len: 64 * 1024,
 };
 /// While there are some: they wait for the end of a turn several times on their way, so that is to
-/// take some ten microseconds.
+/// take a small part of a millisecond.
 pub(crate) const SHORT_TURN: TurnShare = TurnShare {
     connections: 8,
     bytes: 8 * 1024,
