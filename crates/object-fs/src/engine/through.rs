@@ -42,9 +42,7 @@ impl Engine {
                 return Err(VfsError::new(ErrorKind::Unavailable, message));
             }
             // It need not rest; after a failure the store should.
-            if item.is_some_and(|item| item.failures == 0) {
-                self.queue.expedite(&work, now);
-            }
+            self.queue.expedite(&work, now);
             tokio::select! {
                 biased; // No dice here: a simulation repeats itself.
                 () = settled => {}

@@ -32,15 +32,20 @@ pub(crate) enum Work {
 }
 
 /// ```text
-/// Waiting -> Running -> (gone)
-///    ^          |
-///    +----------+ changed meanwhile, or failed
+/// Resting -> Running -> (gone)
+///   ^  ^       |  ^
+///   |  +-------+  | changed meanwhile
+///   |          v  |
+///   +-------- Pausing: failed, or something else must come first
+///    changed
 /// ```
 #[derive(Debug)]
 enum State {
-    Waiting {
-        due: Instant,
-    },
+    /// Its file may change again: whoever is in a hurry need not wait.
+    Resting { due: Instant },
+    /// It was tried, and is not tried again at once, whoever is in a hurry: what it waits for
+    /// would not have a chance to happen.
+    Pausing { due: Instant },
     Running {
         next: Option<Next>,
         sent: Option<Sent>,
@@ -97,7 +102,7 @@ impl Item {
             is_running: matches!(self.state, State::Running { .. }),
             percent: match self.state {
                 State::Running { sent, .. } => sent.and_then(Sent::percent),
-                State::Waiting { .. } => None,
+                State::Resting { .. } | State::Pausing { .. } => None,
             },
             since_ms: self.since_ms,
             failures: self.failures,
@@ -200,14 +205,11 @@ impl Queue {
         if later.is_empty() {
             return;
         }
-        for (due, work) in later {
-            let is_resting = inner
-                .items
-                .get(&work)
-                .is_some_and(|item| item.failures == 0);
-            let due = if is_resting { now } else { due };
-            if let Some(item) = inner.items.get_mut(&work) {
-                item.state = State::Waiting { due };
+        for (mut due, work) in later {
+            let item = inner.items.get_mut(&work);
+            if let Some(State::Resting { due: rest }) = item.map(|item| &mut item.state) {
+                due = now;
+                *rest = now;
             }
             inner.by_due.insert((due, work));
         }
@@ -215,13 +217,13 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// One piece is due now, because another one waits for it.
+    /// One piece is due now, because somebody waits for it.
     pub(crate) fn expedite(&self, work: &Work, now: Instant) {
         let mut inner = self.inner.lock();
-        if let Some(State::Waiting { due }) = inner.items.get(work).map(|item| &item.state) {
+        if let Some(State::Resting { due }) = inner.items.get(work).map(|item| &item.state) {
             let due = *due;
             inner.by_due.remove(&(due, work.clone()));
-            inner.wait(work, now);
+            inner.rest(work, now);
             drop(inner);
             self.changed.notify_one();
         }
@@ -295,7 +297,7 @@ impl Queue {
                 return;
             }
             (Outcome::Done | Outcome::Rest, Some(next)) => inner.begin_anew(work, next),
-            (Outcome::Again, _) | (Outcome::Rest, None) => inner.wait(work, now + AGAIN),
+            (Outcome::Again, _) | (Outcome::Rest, None) => inner.pause(work, now + AGAIN),
         }
         drop(inner);
         self.changed.notify_one();
@@ -312,7 +314,7 @@ impl Queue {
         item.error = Some(reason);
         let is_first = item.failures == 1;
         inner.failing += u64::from(is_first);
-        inner.wait(work, now + backoff.min(BACKOFF_MAX));
+        inner.pause(work, now + backoff.min(BACKOFF_MAX));
     }
 
     pub(crate) fn item(&self, work: &Work) -> Option<ItemStatus> {
@@ -372,7 +374,7 @@ impl Inner {
             self.dirty_bytes += bytes;
             self.by_due.insert((due, work.clone()));
             let item = Item {
-                state: State::Waiting { due },
+                state: State::Resting { due },
                 since_ms: wall_ms,
                 first: now,
                 failures: 0,
@@ -399,11 +401,11 @@ impl Inner {
                 return since_ms;
             }
             // After a failure the backoff counts, not the rest.
-            State::Waiting { .. } if item.failures > 0 => {}
-            State::Waiting { due: before } => {
+            State::Pausing { .. } if item.failures > 0 => {}
+            State::Resting { due: before } | State::Pausing { due: before } => {
                 let due = due.min(item.first + rest_max).max(now);
-                let before = std::mem::replace(before, due);
-                self.by_due.remove(&(before, work.clone()));
+                self.by_due.remove(&(*before, work.clone()));
+                item.state = State::Resting { due };
                 self.by_due.insert((due, work));
             }
         }
@@ -420,12 +422,20 @@ impl Inner {
             item.since_ms = next.since_ms;
             item.first = next.first;
         }
-        self.wait(work, next.due);
+        self.rest(work, next.due);
     }
 
-    fn wait(&mut self, work: &Work, due: Instant) {
+    fn rest(&mut self, work: &Work, due: Instant) {
+        self.wait(work, State::Resting { due }, due);
+    }
+
+    fn pause(&mut self, work: &Work, due: Instant) {
+        self.wait(work, State::Pausing { due }, due);
+    }
+
+    fn wait(&mut self, work: &Work, state: State, due: Instant) {
         if let Some(item) = self.items.get_mut(work) {
-            item.state = State::Waiting { due };
+            item.state = state;
             self.by_due.insert((due, work.clone()));
         }
     }
@@ -434,7 +444,7 @@ impl Inner {
         let Some(item) = self.items.remove(work) else {
             return;
         };
-        if let State::Waiting { due } = item.state {
+        if let State::Resting { due } | State::Pausing { due } = item.state {
             self.by_due.remove(&(due, work.clone()));
         }
         if let Work::Inode(inode) = work {
@@ -442,5 +452,33 @@ impl Inner {
         }
         self.dirty_bytes -= item.bytes;
         self.failing -= u64::from(item.failures > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_just_tried_is_not_tried_again_at_once_whoever_is_in_a_hurry() {
+        let clock = clock::Clock::manual(Timestamp::from_millis(0));
+        let queue = Queue::new(Duration::from_secs(5), Duration::from_secs(60));
+        let work = Work::Inode(Inode(3));
+        queue.touch(work.clone(), 1, clock.wall(), clock.now());
+        assert!(queue.next(clock.now()).is_err(), "it rests");
+        queue.expedite(&work, clock.now());
+        assert_eq!(queue.next(clock.now()), Ok(work.clone()));
+        queue.finish(&work, Outcome::Again, clock.now());
+        queue.expedite(&work, clock.now());
+        queue.hurry(clock.now());
+        assert_eq!(queue.next(clock.now()), Err(Some(clock.now() + AGAIN)));
+        clock.advance(AGAIN);
+        assert_eq!(queue.next(clock.now()), Ok(work.clone()));
+        queue.fail(&work, "refused".into(), clock.now());
+        queue.expedite(&work, clock.now());
+        assert_eq!(
+            queue.next(clock.now()),
+            Err(Some(clock.now() + BACKOFF_MIN))
+        );
     }
 }
