@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clock::Timestamp;
 use vfs::{FileType, Inode, NAME_LEN_MAX};
 
 use crate::codec::{Damaged, Reader, Writer};
@@ -144,8 +145,8 @@ impl KeyState {
     }
 }
 
-/// When a key was deleted: it is remembered until a listing that began later has passed it, or
-/// for [`GONE_FOR`]. Kept with the tombstone; one that is still to be carried out has none.
+/// When a key was deleted: it is remembered until a listing has passed it that began so much later
+/// that none to come can be from before it, or for [`GONE_FOR`]. Kept with the tombstone; one that is still to be carried out has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone {
     /// The last listing that had begun.
@@ -169,6 +170,10 @@ impl Gone {
         let (listing, at_ms) = pair(bytes)?;
         let listing = listing.0;
         Ok(Some(Self { listing, at_ms }))
+    }
+
+    pub(crate) fn age(self, now: Timestamp) -> Duration {
+        Duration::from_millis(now.as_millis().saturating_sub(self.at_ms))
     }
 }
 

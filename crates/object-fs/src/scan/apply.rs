@@ -11,7 +11,7 @@ use object_store::ObjectMeta;
 use parking_lot::MutexGuard;
 use vfs::{Attributes, ErrorKind, FileTime, FileType, Inode, VfsError, VfsResult};
 
-use super::{Page, Source, known::Known, mtime_of};
+use super::{Page, Source, known::Known, mtime_of, recent::STALE_MAX, vanish::Vanished};
 use crate::{
     engine::{DIR_SIZE, Engine, Namespace, ROOT, touch_dir},
     fault,
@@ -493,33 +493,47 @@ impl Engine {
                 return Ok(());
             };
             range = range.after(last.key.to_vec());
-            for entry in known {
-                let Ok(key) = std::str::from_utf8(&entry.key) else {
-                    continue;
-                };
+            let mut vanished = Vanished::default();
+            let looked: VfsResult<()> = known.iter().try_for_each(|entry| {
+                let key = std::str::from_utf8(&entry.key).unwrap_or(keys::RESERVED_PREFIX);
                 let is_there = listed.contains(key) || key.starts_with(keys::RESERVED_PREFIX);
                 if is_there || self.is_older(page, key) {
-                    continue;
+                    return Ok(());
                 }
-                let is_listed = page.source != Source::Object;
-                match KeyState::decode(&entry.value)? {
-                    KeyState::Held { .. } if self.is_doubtful(page, key) => {
-                        suspects.push(key.to_owned());
-                    }
-                    KeyState::Held { inode } => {
-                        summary.removed += u64::from(self.vanish(inode, key).await?);
-                    }
-                    // A listing that lags behind must not bring it back with the next one.
-                    KeyState::Kept { .. } if is_listed => suspects.push(key.to_owned()),
-                    KeyState::Kept { .. } => self.forget_kept(key)?,
-                    KeyState::Gone => self.forget_deletion(&entry.key, |gone| {
-                        // The listing began after it.
-                        matches!(page.source, Source::Listing(Some(n)) if gone.listing < n)
-                    })?,
-                    KeyState::Claimed { .. } | KeyState::Tomb { .. } => {}
-                }
-            }
+                let state = KeyState::decode(&entry.value)?;
+                let gone = self.take_for_gone(page, (key, state), suspects, &mut vanished)?;
+                summary.removed += u64::from(gone);
+                Ok(())
+            });
+            self.finish_vanished(vanished).await?;
+            looked?;
         }
+    }
+
+    /// A page does not have a key that the index has. Whether an inode went with it.
+    fn take_for_gone(
+        &self,
+        page: &Page<'_>,
+        (key, state): (&str, KeyState),
+        suspects: &mut Vec<String>,
+        vanished: &mut Vanished,
+    ) -> VfsResult<bool> {
+        match state {
+            KeyState::Held { .. } if self.is_doubtful(page, key) => suspects.push(key.to_owned()),
+            KeyState::Held { inode } => return self.vanish(inode, key, vanished),
+            // A listing that lags behind must not bring it back with the next one.
+            KeyState::Kept { .. } if page.source != Source::Object => {
+                suspects.push(key.to_owned());
+            }
+            KeyState::Kept { .. } => self.forget_kept(key)?,
+            KeyState::Gone => self.forget_deletion(key.as_bytes(), |gone| {
+                // The listing began after it, and the next one cannot be from before it either.
+                let is_later = matches!(page.source, Source::Listing(Some(n)) if gone.listing < n);
+                is_later && gone.age(self.clock.wall()) >= STALE_MAX
+            })?,
+            KeyState::Claimed { .. } | KeyState::Tomb { .. } => {}
+        }
+        Ok(false)
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 /// Listings of stores that are not consistent are that old at most. What one says of a key that
 /// we changed since is not believed before the object was looked at.
-const STALE_MAX: Duration = Duration::from_secs(5 * 60);
+pub(super) const STALE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Changed keys remembered besides those of a listing that is under way: about 8 MiB.
 const REMEMBERED_MAX: usize = 65_536;
 /// What was changed before a restart is not known, so after one everything may have been, for as

@@ -10,7 +10,7 @@ use crate::{
     node::{Locked, Node},
 };
 
-/// What became of a file whose object is gone.
+/// What became of an inode whose object is gone.
 enum Gone {
     /// It is still here: it holds what the bucket never had, or had nothing to lose.
     Kept(Ticket),
@@ -22,6 +22,14 @@ enum Gone {
     Otherwise,
 }
 
+/// What went with objects that are gone: one flush serves for all of it.
+#[derive(Default)]
+pub(super) struct Vanished {
+    /// What was submitted last.
+    last: Option<Ticket>,
+    nodes: Vec<(Arc<Node>, Vec<Run>)>,
+}
+
 impl Engine {
     /// The object of a node is gone, as somebody found out by asking for it.
     pub(crate) async fn forget_vanished(
@@ -29,26 +37,46 @@ impl Engine {
         node: &Arc<Node>,
         key: &str,
     ) -> VfsResult<()> {
-        self.vanish(node.inode, key).await.map(drop)
+        let mut vanished = Vanished::default();
+        self.vanish(node.inode, key, &mut vanished)?;
+        self.finish_vanished(vanished).await
     }
 
     /// The object of an inode is gone from the bucket. Whether the inode went with it.
-    pub(crate) async fn vanish(self: &Arc<Self>, inode: Inode, key: &str) -> VfsResult<bool> {
+    pub(super) fn vanish(
+        &self,
+        inode: Inode,
+        key: &str,
+        vanished: &mut Vanished,
+    ) -> VfsResult<bool> {
         match self.vanish_now(inode, key) {
             Ok(Gone::Kept(ticket)) => {
-                self.durable(ticket).await?;
+                vanished.last = Some(ticket);
                 Ok(false)
             }
             Ok(Gone::Removed { ticket, nodes }) => {
-                for (node, runs) in nodes {
-                    self.finish_removal(&node, ticket, runs).await?;
+                vanished.last = Some(ticket);
+                for (node, _) in &nodes {
+                    self.nodes.remove(node.inode);
                 }
+                vanished.nodes.extend(nodes);
                 Ok(true)
             }
             Ok(Gone::Otherwise) => Ok(false),
             Err(e) if e.kind() == ErrorKind::Stale => Ok(false),
             Err(e) => Err(e),
         }
+    }
+
+    /// When it is durable that nothing names them any more, the blocks are free.
+    pub(super) async fn finish_vanished(&self, vanished: Vanished) -> VfsResult<()> {
+        if let Some(last) = vanished.last {
+            self.durable(last).await?;
+        }
+        for (node, runs) in vanished.nodes {
+            self.release(&node, runs);
+        }
+        Ok(())
     }
 
     fn vanish_now(&self, inode: Inode, key: &str) -> VfsResult<Gone> {
@@ -72,13 +100,7 @@ impl Engine {
         if !is_to_go {
             return self.keep_without_object(&node, batch);
         }
-        let mut nodes = Vec::new();
-        self.remove_upwards(node, &mut namespace, &mut batch, &mut nodes)?;
-        namespace.save(&mut batch);
-        Ok(Gone::Removed {
-            ticket: self.index.submit(batch),
-            nodes,
-        })
+        self.remove_upwards(node, &mut namespace, batch)
     }
 
     fn keep_without_object(&self, node: &Arc<Node>, mut batch: Batch) -> VfsResult<Gone> {
@@ -95,33 +117,47 @@ impl Engine {
         &self,
         node: Arc<Node>,
         namespace: &mut Namespace,
-        batch: &mut Batch,
-        removed: &mut Vec<(Arc<Node>, Vec<Run>)>,
-    ) -> VfsResult<()> {
-        let mut at = node;
-        loop {
-            let parent = self.node(at.lock()?.record.parent)?;
-            let mut locked = Locked::new(&[&at, &parent])?;
-            let state = locked.get(&at)?;
+        mut batch: Batch,
+    ) -> VfsResult<Gone> {
+        let chain = self.with_those_above(node)?;
+        // All of them until it is submitted: what somebody else saves of them must come after.
+        let mut locked = Locked::new(&chain.iter().collect::<Vec<_>>())?;
+        let mut removed = Vec::new();
+        for (at, parent) in chain.iter().zip(chain.iter().skip(1)) {
+            let state = locked.get(at)?;
             let file_type = state.record.attributes.file_type;
-            let runs = self.unlink(state, Fate::GoneInBucket, batch)?;
+            let runs = self.unlink(state, Fate::GoneInBucket, &mut batch)?;
             namespace.inodes = namespace.inodes.saturating_sub(1);
-            let above = locked.get(&parent)?;
+            removed.push((Arc::clone(at), runs));
+            let above = locked.get(parent)?;
             let subdirs = i32::from(file_type == FileType::Directory);
             touch_dir(above, self.now(), -subdirs);
-            self.save(above, batch);
+            self.save(above, &mut batch);
             let record = &above.record;
             let is_implied = record.remote.is_none()
                 && record.claim.is_none()
                 && !record.is_attributes_dirty()
                 && is_default_dir(record);
-            let is_last = self.has_only(parent.inode, at.inode)?;
-            drop(locked);
-            removed.push((at, runs));
-            if parent.inode == ROOT || !is_implied || !is_last {
-                return Ok(());
+            if !is_implied || !self.has_only(parent.inode, at.inode)? {
+                break;
             }
-            at = parent;
         }
+        namespace.save(&mut batch);
+        Ok(Gone::Removed {
+            ticket: self.index.submit(batch),
+            nodes: removed,
+        })
+    }
+
+    /// An inode and the directories above it, the root last. Under the lock of names.
+    fn with_those_above(&self, node: Arc<Node>) -> VfsResult<Vec<Arc<Node>>> {
+        let mut chain = vec![node];
+        while let Some(last) = chain.last()
+            && last.inode != ROOT
+        {
+            let above = last.lock()?.record.parent;
+            chain.push(self.node(above)?);
+        }
+        Ok(chain)
     }
 }

@@ -143,13 +143,13 @@ impl Engine {
         touch_dir(locked.get(conflicts)?, now, 0);
         self.save(locked.get(&parent)?, &mut batch);
         self.save(locked.get(conflicts)?, &mut batch);
-        drop(locked);
         let place = Place {
             dir: parent.inode,
             name: &was,
         };
         self.import_file(&mut namespace, place, theirs, &mut batch);
         namespace.save(&mut batch);
+        // While all are locked: what somebody else saves of them next must come after.
         Ok(self.index.submit(batch))
     }
 

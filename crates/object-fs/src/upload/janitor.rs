@@ -15,7 +15,7 @@ use super::{
 use crate::{
     engine::Engine,
     fault,
-    keys::{self, GONE_FOR, Gone},
+    keys::{self, GONE_FOR},
     lease::Hold,
 };
 
@@ -121,8 +121,7 @@ impl Engine {
 
     /// Deletions that no listing of today can be older than.
     fn forget_old_deletions(&self) -> VfsResult<()> {
-        let now_ms = self.clock.wall().as_millis();
-        let age = |gone: Gone| Duration::from_millis(now_ms.saturating_sub(gone.at_ms));
+        let now = self.clock.wall();
         let mut range = KeyRange::all();
         loop {
             let entries = self.index.scan(Table::Tombstones, &range, STEP);
@@ -132,7 +131,7 @@ impl Engine {
             };
             range = range.after(last.key.to_vec());
             for entry in &entries {
-                self.forget_deletion(&entry.key, |gone| age(gone) >= GONE_FOR)?;
+                self.forget_deletion(&entry.key, |gone| gone.age(now) >= GONE_FOR)?;
             }
         }
     }
