@@ -159,6 +159,7 @@ impl Engine {
                 }
             }
             tokio::select! {
+                biased; // No dice here: a simulation repeats itself.
                 () = self.pins.changed.notified() => {}
                 () = self.clock.sleep(PIN_INTERVAL) => {}
             }

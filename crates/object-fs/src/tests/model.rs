@@ -4,7 +4,8 @@
 //! One history is applied to both; after each power cut the engine must be what the model is,
 //! where the model knows what was promised: all names and attributes, and content as it was at
 //! the last commit or after one of the writes since, whole (never a mixture). A simulation runs
-//! on one thread in the runtime's own time, so a seed gives the same history each time.
+//! on one thread in the runtime's own time, so a seed gives the same history each time. The seed
+//! chooses the share's mode, too, and whether it ignores deletes.
 //!
 //! `CAUSEWAY_MODEL_SEEDS=10000` runs that many seeds; `CAUSEWAY_MODEL_SEED=17` repeats one.
 
@@ -52,7 +53,7 @@ fn seeds() -> Range<u64> {
 }
 
 async fn simulated_world(seed: u64) -> World {
-    World::new(Bench::simulated(seed).await, seed).await
+    World::new(Bench::simulated_in_modes(seed).await, seed).await
 }
 
 /// The power goes off again and again. Parts that were sent, and parts that were copied.

@@ -38,6 +38,8 @@ pub(super) struct Files {
     pub(super) by_path: BTreeMap<String, Promised>,
     /// Hashes of all content that any file ever had: an object must be one of these, whole.
     ever: HashSet<u64>,
+    /// Whatever was the path of a file at some time.
+    paths: HashSet<String>,
 }
 
 impl Files {
@@ -101,11 +103,17 @@ impl Files {
     fn remember(&mut self, path: &str) {
         let hash = hash_of(&self.by_path[path].current);
         self.ever.insert(hash);
+        self.paths.insert(path.to_owned());
     }
 
     /// Whether some file once had this content.
     pub(super) fn ever_had(&self, content: &[u8]) -> bool {
         self.ever.contains(&hash_of(content))
+    }
+
+    /// Whether some file was there once.
+    pub(super) fn was_at(&self, path: &str) -> bool {
+        self.paths.contains(path)
     }
 
     fn rename(&mut self, from: &str, to: &str) {
@@ -117,6 +125,7 @@ impl Files {
                 None if path == from => to.to_owned(),
                 None => path,
             };
+            self.paths.insert(moved.clone());
             self.by_path.insert(moved, content);
         }
     }
