@@ -1,6 +1,9 @@
 //! A bound on what goes over a line, and between clients and a share; shared by whoever uses it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use clock::Clock;
 use model::{Bandwidth, LineLimits};
@@ -27,7 +30,11 @@ pub struct Throttle {
 /// One direction: when it is free again. Whoever has the lock is the next to go; the others wait
 /// in their order, and none longer than a step by a limit that has changed.
 #[derive(Debug, Default)]
-struct Lane(tokio::sync::Mutex<Option<Instant>>);
+struct Lane {
+    /// At some time of the week. Who has no bound at all waits for no lock either.
+    is_bounded: AtomicBool,
+    free_at: tokio::sync::Mutex<Option<Instant>>,
+}
 
 /// Which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,54 +49,70 @@ pub enum Direction {
     Read,
 }
 
+impl Direction {
+    const ALL: [Self; 4] = [Self::Up, Self::Down, Self::Write, Self::Read];
+
+    const fn of(self, limits: &LineLimits) -> Option<u64> {
+        let rate = match self {
+            Self::Up => limits.upload_bytes_per_s,
+            Self::Down => limits.download_bytes_per_s,
+            Self::Write => limits.write_bytes_per_s,
+            Self::Read => limits.read_bytes_per_s,
+        };
+        if rate > 0 { Some(rate) } else { None }
+    }
+}
+
 impl Throttle {
     /// With bounds from the beginning.
     #[must_use]
     pub fn new(clock: Clock, bandwidth: Bandwidth) -> Self {
-        Self {
+        let throttle = Self {
             clock,
-            bandwidth: Mutex::new(bandwidth),
+            bandwidth: Mutex::default(),
             up: Lane::default(),
             down: Lane::default(),
             write: Lane::default(),
             read: Lane::default(),
-        }
+        };
+        throttle.set(bandwidth);
+        throttle
     }
 
     /// From now on these bounds hold, for bodies under way too.
     pub fn set(&self, bandwidth: Bandwidth) {
-        *self.bandwidth.lock() = bandwidth;
+        let mut held = self.bandwidth.lock();
+        for direction in Direction::ALL {
+            let of_windows = bandwidth.windows.iter().map(|window| &window.limits);
+            let mut all = of_windows.chain([&bandwidth.limits]);
+            let is_bounded = all.any(|limits| direction.of(limits).is_some());
+            let lane = self.lane(direction);
+            lane.is_bounded.store(is_bounded, Ordering::Relaxed);
+        }
+        *held = bandwidth;
     }
 
-    /// The bounds of this moment.
-    #[must_use]
-    pub fn limits(&self) -> LineLimits {
-        let now_ms = self.clock.wall().as_millis();
-        self.bandwidth.lock().limits_at(now_ms)
-    }
-
+    /// What holds at this moment.
     fn rate(&self, direction: Direction) -> Option<u64> {
-        let limits = self.limits();
-        let rate = match direction {
-            Direction::Up => limits.upload_bytes_per_s,
-            Direction::Down => limits.download_bytes_per_s,
-            Direction::Write => limits.write_bytes_per_s,
-            Direction::Read => limits.read_bytes_per_s,
-        };
-        (rate > 0).then_some(rate)
+        let now_ms = self.clock.wall().as_millis();
+        direction.of(&self.bandwidth.lock().limits_at(now_ms))
     }
 
-    /// Waits until so many more bytes may go.
-    pub async fn pass(&self, direction: Direction, bytes: u64) {
-        let lane = match direction {
+    const fn lane(&self, direction: Direction) -> &Lane {
+        match direction {
             Direction::Up => &self.up,
             Direction::Down => &self.down,
             Direction::Write => &self.write,
             Direction::Read => &self.read,
-        };
+        }
+    }
+
+    /// Waits until so many more bytes may go.
+    pub async fn pass(&self, direction: Direction, bytes: u64) {
+        let lane = self.lane(direction);
         let mut left = bytes;
-        while left > 0 {
-            let mut free_at = lane.0.lock().await;
+        while left > 0 && lane.is_bounded.load(Ordering::Relaxed) {
+            let mut free_at = lane.free_at.lock().await;
             let Some(rate) = self.rate(direction) else {
                 return;
             };
@@ -113,7 +136,7 @@ fn end_of(free_at: Option<Instant>, bytes: u64, rate: u64, now: Instant) -> Inst
 
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
+    use model::{LineWindow, Timestamp, Weekday};
 
     use super::*;
 
@@ -139,5 +162,33 @@ mod tests {
         futures::join!(futures::future::join_all(bodies), change);
         let took = clock.now() - began;
         assert!(took <= Duration::from_millis(2_500), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_that_begins_later_bounds_those_who_come_then() {
+        let clock = Clock::of_runtime(Timestamp::from_millis(0));
+        let at_noon = LineWindow {
+            days: vec![Weekday::Thursday],
+            from_minute: 12 * 60,
+            to_minute: 13 * 60,
+            limits: LineLimits {
+                write_bytes_per_s: MIB,
+                ..LineLimits::default()
+            },
+        };
+        let throttle = Throttle::new(clock.clone(), Bandwidth::default());
+        throttle.set(Bandwidth {
+            windows: vec![at_noon],
+            ..Bandwidth::default()
+        });
+        let took = async || {
+            let began = clock.now();
+            throttle.pass(Direction::Write, 4 * MIB).await;
+            clock.now() - began
+        };
+        // The epoch began on a Thursday.
+        assert_eq!(took().await, Duration::ZERO);
+        clock.sleep(Duration::from_secs(12 * 3_600)).await;
+        assert!(took().await >= Duration::from_secs(3));
     }
 }
