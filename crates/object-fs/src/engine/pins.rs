@@ -146,23 +146,48 @@ impl Engine {
     /// Fetches what is pinned and not in the cache: after each pin, and now and then, because
     /// the bucket's content changes.
     pub(crate) async fn keep_pins_for_ever(self: Arc<Self>) {
+        let mut wanted = self.wanted_or_nothing().await;
         loop {
-            let pinned = self.wanted_here().await.unwrap_or_else(|e| {
-                tracing::warn!(error = %e, "cannot see what is pinned");
-                Vec::new()
-            });
-            for inode in pinned {
-                if let Err(e) = self.fetch_tree(inode, &mut |_| {}).await
-                    && e.kind() != ErrorKind::Stale
-                {
-                    tracing::warn!(inode = inode.0, error = %e, "cannot fetch what is pinned");
-                }
-            }
+            wanted = self.keep_until_another_is_wanted(&wanted).await;
+        }
+    }
+
+    /// Fetches until something else is wanted, or the same again; what that is. It is looked at
+    /// while fetches are under way: a replica that has become too large for its cache waits in
+    /// them for room, which nobody makes before that is known.
+    async fn keep_until_another_is_wanted(self: &Arc<Self>, wanted: &[Inode]) -> Vec<Inode> {
+        let mut fetching = std::pin::pin!(self.fetch_all(wanted));
+        let (mut is_fetched, mut is_new) = (false, false);
+        loop {
             tokio::select! {
                 biased; // No dice here: a simulation repeats itself.
-                () = self.pins.changed.notified() => {}
-                () = self.clock.sleep(PIN_INTERVAL) => {}
+                () = &mut fetching, if !is_fetched => is_fetched = true,
+                () = self.pins.changed.notified() => is_new = true,
+                () = self.clock.sleep(PIN_INTERVAL), if is_fetched => is_new = true,
+            }
+            if is_new {
+                let next = self.wanted_or_nothing().await;
+                if is_fetched || next != wanted {
+                    return next;
+                }
             }
         }
+    }
+
+    async fn fetch_all(self: &Arc<Self>, wanted: &[Inode]) {
+        for inode in wanted {
+            if let Err(e) = self.fetch_tree(*inode, &mut |_| {}).await
+                && e.kind() != ErrorKind::Stale
+            {
+                tracing::warn!(inode = inode.0, error = %e, "cannot fetch what is pinned");
+            }
+        }
+    }
+
+    async fn wanted_or_nothing(&self) -> Vec<Inode> {
+        self.wanted_here().await.unwrap_or_else(|e| {
+            tracing::warn!(error = %e, "cannot see what is pinned");
+            Vec::new()
+        })
     }
 }
