@@ -26,6 +26,21 @@ pub enum FileState {
     },
     /// It is the local copy of a file that was changed on both sides.
     Conflict,
+    /// Bytes of it are lost: the cache disk cannot read them, and they were not uploaded. The rest
+    /// can be read; it is uploaded when these are written anew.
+    Lost {
+        /// Which ones.
+        ranges: Vec<LostRange>,
+    },
+}
+
+/// Bytes of a file, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LostRange {
+    /// Where they begin.
+    pub offset: u64,
+    /// How many there are.
+    pub len: u64,
 }
 
 /// One file or directory.

@@ -42,7 +42,9 @@ pub use event::{Event, EventKind, Severity};
 pub use express::{
     ChangeBatch, ChangeNotice, ChangeReport, ChangeSource, ExpressStatus, ObjectChange,
 };
-pub use file_status::{CacheStatus, FileState, FileStatus, JobState, JobStatus, QueueItem};
+pub use file_status::{
+    CacheStatus, FileState, FileStatus, JobState, JobStatus, LostRange, QueueItem,
+};
 pub use fleet::{
     BULK, CMD, Direction, EVENT, EXPRESS, FLEET_TOPICS, FleetTopic, INTENT, Priority, RESULT,
     STATUS,

@@ -7,6 +7,7 @@ mod heal;
 mod hydrate;
 mod jobs;
 mod lookup;
+mod lost;
 mod make;
 mod open;
 mod pins;
@@ -23,7 +24,7 @@ mod unlink;
 mod write;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -87,7 +88,7 @@ pub(crate) struct Engine {
     pub(crate) jobs: jobs::Jobs,
     pub(crate) trend: trend::Trend,
     /// Files of which bytes were lost.
-    pub(crate) lost: Mutex<BTreeSet<String>>,
+    pub(crate) lost: lost::Lost,
     _lock: Option<DirLock>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::ConflictPolicy;
+use model::{ConflictPolicy, LostRange};
 use parking_lot::Mutex;
 
 /// Something for people.
@@ -33,6 +33,13 @@ pub enum FsEvent {
         bytes: u64,
         /// What its cache has room for.
         room: u64,
+    },
+    /// The cache disk cannot read bytes of a file that were nowhere else.
+    BytesLost {
+        /// Its path.
+        path: String,
+        /// Which bytes.
+        ranges: Vec<LostRange>,
     },
 }
 
@@ -74,9 +81,36 @@ impl std::fmt::Display for FsEvent {
                 f,
                 "its files have {bytes} bytes, its cache has room for {room}: it is no replica but a cache until that is larger"
             ),
+            Self::BytesLost { path, ranges } => write!(
+                f,
+                "{} of `{path}` are lost: the cache disk cannot read them, and they were not uploaded; write them anew, or delete the file",
+                said(ranges)
+            ),
         }
     }
 }
+
+/// Ranges for people.
+pub(crate) fn said(ranges: &[LostRange]) -> String {
+    let shown = ranges.iter().take(RANGES_SHOWN);
+    let shown: Vec<String> = shown
+        .map(|range| {
+            format!(
+                "{} to {}",
+                range.offset,
+                range.offset + range.len.max(1) - 1
+            )
+        })
+        .collect();
+    let more = match ranges.len().saturating_sub(RANGES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more ranges"),
+    };
+    format!("bytes {}{more}", shown.join(", "))
+}
+
+/// Ranges in one event.
+const RANGES_SHOWN: usize = 8;
 
 /// The last events that nobody has taken yet.
 #[derive(Debug, Default)]

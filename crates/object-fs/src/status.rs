@@ -47,7 +47,7 @@ impl Engine {
             write_rate: rates.written,
             upload_rate: rates.uploaded,
             full_in_ms: self.full_in_ms(dirty_bytes),
-            lost: self.lost.lock().iter().cloned().collect(),
+            lost: self.lost_paths(),
             jobs: self.jobs.status(),
         }
     }

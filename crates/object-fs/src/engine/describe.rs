@@ -20,6 +20,7 @@ impl Engine {
         let is_pinned = self.is_pinned(inode)?;
         let path = self.path_of(inode)?;
         let item = self.queue.item(&Work::Inode(inode));
+        let ranges = self.lost_ranges(&node)?;
         let mut state = node.lock()?;
         let is_file = state.record.attributes.file_type == FileType::Regular;
         let clean = state.record.clean_generation;
@@ -32,7 +33,10 @@ impl Engine {
             inode: inode.0,
             is_dir: record.attributes.file_type == FileType::Directory,
             size: record.attributes().size,
-            state: state_of(item.as_ref(), &path),
+            state: match state_of(item.as_ref(), &path) {
+                safe if ranges.is_empty() => safe,
+                _ => FileState::Lost { ranges },
+            },
             cached_bytes,
             dirty_bytes: if is_file {
                 (dirty_blocks * cache::BLOCK_LEN).min(record.content.size)

@@ -3,19 +3,19 @@
 
 use std::{ops::Range, sync::Arc};
 
-use cache::DataLog;
+use cache::{DataLog, Run};
 use vfs::VfsResult;
 
-use super::{Engine, read::index};
-use crate::node::Node;
-
-/// Names kept; the others are only in the log.
-const LOST_MAX: usize = 100;
+use super::{Engine, lost::LostBlock, read::index};
+use crate::{
+    extents::{Extent, Piece},
+    node::Node,
+};
 
 impl Engine {
     /// Lets those blocks of a range go that cannot be read and that the bucket has. Whether
     /// it is worth while to read again.
-    pub(super) async fn heal(&self, node: &Arc<Node>, blocks: &Range<u64>) -> VfsResult<bool> {
+    pub(crate) async fn heal(&self, node: &Arc<Node>, blocks: &Range<u64>) -> VfsResult<bool> {
         let (suspects, pin) = {
             let mut state = node.lock()?;
             self.load_data(&mut state)?;
@@ -25,52 +25,60 @@ impl Engine {
         };
         let log = Arc::clone(&self.log);
         let tested = tokio::task::spawn_blocking(move || {
-            let bad = suspects.into_iter().filter(|piece| {
-                piece
-                    .extent
-                    .is_some_and(|extent| !is_readable(&log, extent.run))
-            });
-            let bad: Vec<_> = bad.collect();
+            let bad = suspects.iter().flat_map(|piece| unreadable(&log, piece));
+            let bad: Vec<(u64, Extent)> = bad.collect();
             drop(pin);
             bad
         });
         let bad = tested.await.unwrap_or_default();
-        let mut is_healed = !bad.is_empty();
-        {
-            let mut state = node.lock()?;
-            let clean = state.record.clean_generation;
-            let has_object = state.record.remote.is_some();
-            let data = state.loaded()?;
-            for piece in bad {
-                let Some(extent) = piece.extent else { continue };
-                if !has_object || extent.generation > clean {
-                    is_healed = false;
-                    continue;
-                }
-                let now = data.extents.pieces(piece.blocks.clone());
-                if now.iter().any(|part| part.extent == Some(extent)) {
-                    let removed = data.extents.remove(piece.blocks.clone());
-                    data.touch(&piece.blocks, removed);
-                }
-            }
-        }
+        let is_found = !bad.is_empty();
+        let lost = self.let_go(node, bad)?;
         self.note_unsynced(node.inode);
-        if !is_healed {
-            self.note_lost(node);
+        if !lost.is_empty() {
+            self.note_lost(node, &lost)?;
         }
-        Ok(is_healed)
+        Ok(is_found && lost.is_empty())
     }
 
-    fn note_lost(&self, node: &Node) {
-        let path = self.path_of(node.inode).unwrap_or_default();
-        let mut lost = self.lost.lock();
-        if lost.len() < LOST_MAX && lost.insert(path.clone()) {
-            tracing::error!(share = %self.config.name, path, "bytes of a file are lost: they were not uploaded, and the cache disk cannot read them");
+    /// Lets blocks go that the bucket has; those that it has not.
+    fn let_go(&self, node: &Node, bad: Vec<(u64, Extent)>) -> VfsResult<Vec<LostBlock>> {
+        let mut state = node.lock()?;
+        let clean = state.record.clean_generation;
+        let has_object = state.record.remote.is_some();
+        let data = state.loaded()?;
+        let mut lost = Vec::new();
+        for (block, extent) in bad {
+            let range = block..block + 1;
+            let now = data.extents.pieces(range.clone());
+            if !now.iter().any(|piece| piece.extent == Some(extent)) {
+                // Something else was written there meanwhile.
+                continue;
+            }
+            if !has_object || extent.generation > clean {
+                lost.push((block, extent.run.first));
+            } else {
+                let removed = data.extents.remove(range.clone());
+                data.touch(&range, removed);
+            }
         }
+        Ok(lost)
     }
 }
 
-fn is_readable(log: &DataLog, run: cache::Run) -> bool {
+/// The blocks of a piece that cannot be read, one by one.
+fn unreadable<'a>(log: &'a DataLog, piece: &'a Piece) -> impl Iterator<Item = (u64, Extent)> + 'a {
+    let extent = piece.extent.filter(|extent| !is_readable(log, extent.run));
+    extent.into_iter().flat_map(move |extent| {
+        let blocks = piece.blocks.clone().zip(extent.run.first..);
+        let each = blocks.map(move |(block, first)| {
+            let run = Run { first, count: 1 };
+            (block, Extent { run, ..extent })
+        });
+        each.filter(|(_, extent)| !is_readable(log, extent.run))
+    })
+}
+
+fn is_readable(log: &DataLog, run: Run) -> bool {
     let mut bytes = vec![0; index(run.len_bytes())];
     log.read(run, &mut bytes).is_ok()
 }

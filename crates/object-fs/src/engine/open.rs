@@ -12,8 +12,8 @@ use parking_lot::{Mutex, RwLock};
 use vfs::{Attributes, FileType, Inode, VfsError};
 
 use super::{
-    Engine, Identity, META_COUNTERS, Namespace, ROOT, jobs::Jobs, make::DIR_SIZE, pins::Pins,
-    refresh::Refreshes, space::Space, trend::Trend,
+    Engine, Identity, META_COUNTERS, Namespace, ROOT, jobs::Jobs, lost::Lost, make::DIR_SIZE,
+    pins::Pins, refresh::Refreshes, space::Space, trend::Trend,
 };
 use crate::{
     ObjectFsConfig, OpenError,
@@ -172,7 +172,7 @@ impl Engine {
             pins,
             jobs: Jobs::default(),
             trend: Trend::default(),
-            lost: Mutex::default(),
+            lost: Lost::default(),
             _lock: devices.lock,
         });
         engine.take_up_work()?;

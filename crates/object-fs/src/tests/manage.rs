@@ -1,6 +1,7 @@
 //! Pins, prefetches, evictions, and what is said of files.
 
-use ::model::{FileState, FileStatus, JobState};
+use ::model::{FileState, FileStatus, JobState, LostRange};
+use cache::Disk as _;
 use object_store::Faults;
 
 use super::*;
@@ -230,6 +231,82 @@ async fn a_damaged_block_of_a_dirty_file_is_listed_by_name() {
     bench.make_dir("d").await.unwrap();
     bench.put("d/f", pattern(1, 20_000)).await;
     damage(&bench);
-    fails(bench.read("d/f").await, ErrorKind::Io);
+    let inode = bench.find("d/f").await.unwrap().inode;
+    for _ in 0..2 {
+        fails(bench.read("d/f").await, ErrorKind::Io);
+        // What is not lost is served.
+        let rest = bench.fs().read(&root(), inode, 4_096, 20_000).await;
+        assert!(rest.unwrap().bytes == pattern(1, 20_000)[4_096..]);
+    }
     assert_eq!(bench.fs().status().cache.lost, ["d/f"]);
+    let ranges = vec![LostRange {
+        offset: 0,
+        len: 4_096,
+    }];
+    let state = bench.fs().file_status("d/f").await.unwrap().state;
+    assert_eq!(state, FileState::Lost { ranges });
+    let events = bench.fs().take_events();
+    let lost: Vec<String> = events.iter().map(ToString::to_string).collect();
+    assert_eq!(lost.len(), 1, "told once: {lost:?}");
+    assert!(
+        lost[0].starts_with("bytes 0 to 4095 of `d/f` are lost"),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_of_lost_bytes_names_them_and_goes_on_when_they_are_written_anew() {
+    let bench = Bench::new().await;
+    bench.imported().await;
+    bench.offline();
+    bench.put("f", pattern(1, 20_000)).await;
+    damage(&bench);
+    bench.store.set_faults(Faults::default());
+    bench
+        .until("the upload says what is lost", |bench| {
+            let items = bench.fs().queue_items(10);
+            let error = items.into_iter().find_map(|item| item.error);
+            error.is_some_and(|e| e.contains("bytes 0 to 4095 are lost"))
+        })
+        .await;
+    assert_eq!(bench.fs().status().cache.lost, ["f"]);
+    bench.write("f", 0, pattern(2, 4_096)).await.unwrap();
+    bench.drain().await;
+    let expected = [&pattern(2, 4_096)[..], &pattern(1, 20_000)[4_096..]].concat();
+    assert!(bench.object("f") == expected);
+    assert!(bench.fs().status().cache.lost.is_empty());
+    let state = bench.fs().file_status("f").await.unwrap().state;
+    assert_eq!(state, FileState::Clean);
+}
+
+#[tokio::test]
+async fn an_upload_takes_from_the_bucket_what_the_cache_disk_cannot_read() {
+    let bench = Bench::new().await;
+    bench.put("f", pattern(1, 20_000)).await;
+    bench.drain().await;
+    damage(&bench);
+    bench.write("f", 4_096, pattern(2, 4_096)).await.unwrap();
+    bench.commit("f").await.unwrap();
+    bench.drain().await;
+    let mut expected = pattern(1, 20_000);
+    expected[4_096..8_192].copy_from_slice(&pattern(2, 4_096));
+    assert!(bench.object("f") == expected);
+}
+
+#[tokio::test]
+async fn a_data_file_that_is_gone_takes_only_what_was_not_uploaded() {
+    let mut bench = Bench::new().await;
+    bench.put("safe", pattern(1, 20_000)).await;
+    bench.drain().await;
+    bench.offline();
+    bench.put("new", pattern(2, 20_000)).await;
+    bench.stop().await;
+    bench.disk.remove(cache::SegmentId(1)).unwrap();
+    bench.start().await;
+    bench.store.set_faults(Faults::default());
+    assert!(bench.read("safe").await.unwrap() == pattern(1, 20_000));
+    fails(bench.read("new").await, ErrorKind::Io);
+    assert_eq!(bench.fs().status().cache.lost, ["new"]);
+    bench.put("later", pattern(3, 20_000)).await;
+    assert!(bench.read("later").await.unwrap() == pattern(3, 20_000));
 }

@@ -6,11 +6,12 @@ use cache::Batch;
 use object_store::{
     ETag, Metadata, ObjectMeta, Precondition, PutOptions, StoreError, StoreErrorKind,
 };
-use vfs::{Attributes, FileType, VfsResult};
+use vfs::{Attributes, ErrorKind, FileType, VfsError, VfsResult};
 
 use super::{Outcome, claim::Claim, source::Frozen};
 use crate::{
     engine::Engine,
+    event::said,
     fault,
     metadata::{self, VERSION_KEY},
     node::Node,
@@ -64,7 +65,7 @@ impl Engine {
                 Ok(Outcome::Again)
             }
             Err(e) if e.kind() == StoreErrorKind::Source => {
-                self.refresh_changed(node).await?;
+                self.mend_source(node, &frozen).await?;
                 Err(fault::of_store(e))
             }
             // (A part alone is no object yet, and is overwritten.)
@@ -74,6 +75,25 @@ impl Engine {
             }
             Err(e) => Err(fault::of_store(e)),
         }
+    }
+
+    /// The bytes of a picture could not be had: from the cache disk, or from the object before.
+    async fn mend_source(self: &Arc<Self>, node: &Arc<Node>, frozen: &Frozen) -> VfsResult<()> {
+        let unreadable = frozen.unreadable.lock().take();
+        let Some(blocks) = unreadable else {
+            return self.refresh_changed(node).await;
+        };
+        // What the object before has is taken from there with the next try.
+        self.heal(node, &blocks).await?;
+        let lost = self.lost_ranges(node)?;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} are lost: the cache disk cannot read them; write them anew, or delete the file",
+            said(&lost)
+        );
+        Err(VfsError::new(ErrorKind::Io, message))
     }
 
     /// What is in the bucket is not the picture that was sent, and has its version all the same:

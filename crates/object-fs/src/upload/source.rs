@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use cache::BLOCK_LEN;
 use futures::TryStreamExt as _;
 use object_store::{ObjectStore, PartSource};
+use parking_lot::Mutex;
 use vfs::{Attributes, VfsResult};
 
 use crate::{
@@ -24,6 +25,8 @@ pub(crate) struct Frozen {
     pub(super) base: Option<(Remote, u64)>,
     /// Bytes of a symbolic link.
     target: Option<Bytes>,
+    /// Blocks that the cache disk could not read, when somebody last wanted them.
+    pub(super) unreadable: Mutex<Option<Range<u64>>>,
     _pin: Option<Pin>,
     pub(crate) size: u64,
     pub(crate) generation: u64,
@@ -53,6 +56,7 @@ impl Engine {
             extents: ExtentMap::default(),
             base: None,
             target: None,
+            unreadable: Mutex::default(),
             _pin: None,
             size: 0,
             generation: state.record.content.generation,
@@ -111,7 +115,10 @@ impl Frozen {
             let end = (piece.blocks.end * BLOCK_LEN).min(range.end);
             if let Some(extent) = piece.extent {
                 let blocks = self.engine.read_blocks(extent.run).await;
-                let blocks = blocks.map_err(io::Error::other)?;
+                let blocks = blocks.map_err(|e| {
+                    *self.unreadable.lock() = Some(piece.blocks.clone());
+                    io::Error::other(e)
+                })?;
                 let skip = index(start - piece.blocks.start * BLOCK_LEN);
                 whole.extend_from_slice(&blocks[skip..skip + index(end - start)]);
                 continue;
