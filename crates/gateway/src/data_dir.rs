@@ -84,6 +84,11 @@ impl DataDir {
         self.path.join("handle-key.json")
     }
 
+    /// What is in the caches of shares alone, one file for each share.
+    pub(crate) fn ledgers_dir(&self) -> PathBuf {
+        self.path.join("ledgers")
+    }
+
     pub(crate) fn commands_dir(&self) -> PathBuf {
         self.path.join("commands")
     }

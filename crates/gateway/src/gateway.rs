@@ -92,7 +92,8 @@ impl Gateway {
         let nfs_address = server.address();
         let holder = opened.identity.client_id.device().to_owned();
         let outbox = Arc::clone(&opened.outbox);
-        let factory = NfsShares::new(Arc::clone(&server), holder, outbox, clock.clone());
+        let ledgers = opened.ledgers_dir(&config)?;
+        let factory = NfsShares::new(Arc::clone(&server), holder, outbox, ledgers, clock.clone());
         let mut gateway = Self::start_with(opened, config, Arc::new(factory), nfs_address, clock)?;
         gateway.nfs = Some(server);
         Ok(gateway)
@@ -236,6 +237,14 @@ impl OpenDir {
             fs_id: None,
         });
         Ok(awaited.collect())
+    }
+
+    /// Where it is noted what is in caches alone.
+    fn ledgers_dir(&self, config: &GatewayConfig) -> Result<PathBuf, StartError> {
+        let dir = self.dir.ledgers_dir();
+        let made = std::fs::create_dir_all(&dir);
+        made.map_err(|e| unreadable(&config.data_dir, "ledgers", e))?;
+        Ok(dir)
     }
 
     /// The key of file handles: made at the first start, the same from then on.

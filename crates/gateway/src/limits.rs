@@ -46,6 +46,14 @@ pub(crate) const CACHE_FREE_BYTES_MIN: u64 = 64 << 20;
 /// First and longest pause before a share that failed is tried again.
 pub(crate) const SHARE_RETRY_MIN: Duration = Duration::from_secs(2);
 pub(crate) const SHARE_RETRY_MAX: Duration = Duration::from_secs(60);
+/// Names of files that are in the cache alone, noted outside of it; the others are counted.
+pub(crate) const LEDGER_NAMES_MAX: usize = 10_000;
+/// How often they are noted, if something has changed: a megabyte at most, …
+pub(crate) const LEDGER_INTERVAL: Duration = Duration::from_secs(5);
+/// … and if nothing has: so that the age of a note tells something.
+pub(crate) const LEDGER_REPEAT: Duration = Duration::from_secs(600);
+/// How long it is shown what a lost cache took with it.
+pub(crate) const LOSS_SHOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// How often the reconciler looks whether something is due.
 pub(crate) const RECONCILE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the first check of a bucket may take.

@@ -14,6 +14,7 @@ mod events;
 mod express;
 mod factory;
 mod jobs;
+mod ledger;
 mod nfs_shares;
 mod notices;
 mod overlap;

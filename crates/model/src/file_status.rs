@@ -1,5 +1,6 @@
 //! What is known of one file, of the queue of uploads, and of work on a share's cache.
 
+use clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,10 +72,24 @@ pub struct FileStatus {
     pub etag: Option<String>,
 }
 
+/// What went with a cache disk that was lost: files whose content had not been uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostCache {
+    /// When the names were noted: what was written later is not among them, what was uploaded
+    /// later is.
+    pub as_of: Timestamp,
+    /// When it was found out.
+    pub found_at: Timestamp,
+    /// How many files.
+    pub files: u64,
+    /// The first of them, by path: 10,000 at most.
+    pub names: Vec<String>,
+}
+
 /// One piece of work for the object store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QueueItem {
-    /// `upload`, `delete` or `rename`.
+    /// `upload`, `delete` or `rename`; `lost` for a file that has lost bytes, which nobody can upload.
     pub kind: String,
     /// Path or key.
     pub what: String,
@@ -138,7 +153,7 @@ pub struct CacheStatus {
     /// When the cache is full of unprotected data if both rates stay as they are, in
     /// milliseconds from now; `None` if it does not fill.
     pub full_in_ms: Option<u64>,
-    /// Files of which bytes were lost on the cache disk, by name.
+    /// Files of which bytes were lost on the cache disk, or with it, by name: 100 at most.
     pub lost: Vec<String>,
     /// Work that operators began, the last ones.
     pub jobs: Vec<JobStatus>,

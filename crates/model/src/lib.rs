@@ -43,7 +43,7 @@ pub use express::{
     ChangeBatch, ChangeNotice, ChangeReport, ChangeSource, ExpressStatus, ObjectChange,
 };
 pub use file_status::{
-    CacheStatus, FileState, FileStatus, JobState, JobStatus, LostRange, QueueItem,
+    CacheStatus, FileState, FileStatus, JobState, JobStatus, LostCache, LostRange, QueueItem,
 };
 pub use fleet::{
     BULK, CMD, Direction, EVENT, EXPRESS, FLEET_TOPICS, FleetTopic, INTENT, Priority, RESULT,

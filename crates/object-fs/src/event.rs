@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{ConflictPolicy, LostRange};
+use model::{ConflictPolicy, LostCache, LostRange};
 use parking_lot::Mutex;
 
 /// Something for people.
@@ -41,6 +41,8 @@ pub enum FsEvent {
         /// Which bytes.
         ranges: Vec<LostRange>,
     },
+    /// The cache that there was is gone, and what was in it alone with it.
+    CacheLost(LostCache),
 }
 
 impl FsEvent {
@@ -86,9 +88,33 @@ impl std::fmt::Display for FsEvent {
                 "{} of `{path}` are lost: the cache disk cannot read them, and they were not uploaded; write them anew, or delete the file",
                 said(ranges)
             ),
+            Self::CacheLost(lost) => write_lost_cache(f, lost),
         }
     }
 }
+
+fn write_lost_cache(f: &mut std::fmt::Formatter<'_>, lost: &LostCache) -> std::fmt::Result {
+    write!(
+        f,
+        "its cache was lost, and is made anew from the bucket; as of {}, ",
+        lost.as_of
+    )?;
+    match lost.files {
+        0 => return write!(f, "all files had been uploaded"),
+        1 => write!(f, "1 file had not been uploaded: ")?,
+        files => write!(f, "{files} files had not been uploaded: ")?,
+    }
+    let shown = lost.names.iter().take(NAMES_SHOWN);
+    let shown: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
+    write!(f, "{}", shown.join(", "))?;
+    match lost.files.saturating_sub(shown.len() as u64) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
+/// Names in one event.
+const NAMES_SHOWN: usize = 10;
 
 /// Ranges for people.
 pub(crate) fn said(ranges: &[LostRange]) -> String {

@@ -36,7 +36,7 @@ pub use config::{ObjectFsConfig, OpenError, UploadSettings};
 pub use event::FsEvent;
 pub use fs::{ObjectFs, SyncError, SyncSummary};
 pub use fsck::{Check, FsckError, FsckOptions, fsck};
-pub use manage::EvictSummary;
+pub use manage::{EvictSummary, Unprotected};
 
 #[cfg(test)]
 mod tests;

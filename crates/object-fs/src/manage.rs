@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clock::spawn_named;
-use model::{FileStatus, QueueItem, ShareCheck};
+use model::{FileStatus, LostCache, QueueItem, ShareCheck};
 use vfs::VfsResult;
 
 use crate::ObjectFs;
@@ -19,6 +19,15 @@ pub struct EvictSummary {
     pub dirty: u64,
     /// Files that stay because they are pinned.
     pub pinned: u64,
+}
+
+/// Files whose content is on the cache disk and not in the bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unprotected {
+    /// How many.
+    pub files: u64,
+    /// Paths of those that wait longest.
+    pub names: Vec<String>,
 }
 
 impl ObjectFs {
@@ -101,7 +110,29 @@ impl ObjectFs {
         self.engine().file_status(path).await
     }
 
-    /// The pieces of work for the object store that wait longest.
+    /// Grows whenever [`ObjectFs::unprotected`] may say something else.
+    #[must_use]
+    pub fn last_change(&self) -> u64 {
+        self.engine().queue.last_change()
+    }
+
+    /// The files that would be lost with the cache disk, at most so many of their names. Reads the
+    /// record of each of them.
+    ///
+    /// # Errors
+    /// If the cache disk fails.
+    pub fn unprotected(&self, names_max: usize) -> VfsResult<Unprotected> {
+        self.engine().unprotected(names_max)
+    }
+
+    /// The cache before this one was lost with what it alone had. `is_news` if that was found out
+    /// just now: then it is an event.
+    pub fn tell_lost_cache(&self, lost: LostCache, is_news: bool) {
+        self.engine().tell_lost_cache(lost, is_news);
+    }
+
+    /// The files that have lost bytes, and the pieces of work for the object store that wait
+    /// longest.
     #[must_use]
     pub fn queue_items(&self, limit: usize) -> Vec<QueueItem> {
         self.engine().queue_items(limit)

@@ -1248,7 +1248,7 @@ export interface components {
             full_in_ms?: number | null;
             /** @description Work that operators began, the last ones. */
             jobs: components["schemas"]["JobStatus"][];
-            /** @description Files of which bytes were lost on the cache disk, by name. */
+            /** @description Files of which bytes were lost on the cache disk, or with it, by name: 100 at most. */
             lost: string[];
             /**
              * Format: int64

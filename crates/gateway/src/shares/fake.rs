@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use model::{
-    ChangeNotice, ErrorCode, Failure, ShareAction, ShareSettings, ShareState, ShareStatus,
+    ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareSettings, ShareState,
+    ShareStatus,
 };
 use object_fs::{FsEvent, SyncSummary};
 use parking_lot::Mutex;
@@ -84,6 +85,10 @@ impl ShareFactory for FakeShares {
         self.0.note("open", settings);
         let (world, settings) = (Arc::clone(&self.0), settings.clone());
         Ok(Arc::new(FakeShare { world, settings }))
+    }
+
+    async fn forget(&self, _: &Path) -> Option<LostCache> {
+        None
     }
 }
 

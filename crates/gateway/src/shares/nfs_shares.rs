@@ -3,13 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use clock::{Clock, Task, spawn_named};
 use model::{
-    BucketSettings, ChangeNotice, ErrorCode, Failure, Provider, ServerEncryption, ShareAction,
-    ShareProtocol, ShareSettings, ShareStatus,
+    BucketSettings, ChangeNotice, ErrorCode, Failure, LostCache, Provider, ServerEncryption,
+    ShareAction, ShareProtocol, ShareSettings, ShareStatus,
 };
 use nfs_server::{ExportOptions, NfsServer};
 use object_fs::{
@@ -25,6 +29,7 @@ use super::{
     actions,
     express::Teller,
     factory::{Share, ShareFactory},
+    ledger::{Ledger, Noting},
     paced_vfs::PacedVfs,
 };
 use crate::agent::Outbox;
@@ -37,6 +42,8 @@ pub(crate) struct NfsShares {
     holder: String,
     /// Takes what they changed in their buckets.
     outbox: Arc<Outbox>,
+    /// Where it is noted what is in their caches alone: not on the cache disk.
+    ledgers_dir: PathBuf,
     /// Buckets that are directories of this machine.
     directories: Directories,
     clock: Clock,
@@ -47,12 +54,14 @@ impl NfsShares {
         server: Arc<NfsServer>,
         holder: String,
         outbox: Arc<Outbox>,
+        ledgers_dir: PathBuf,
         clock: Clock,
     ) -> Self {
         Self {
             server,
             holder,
             outbox,
+            ledgers_dir,
             directories: Directories::new(clock.clone()),
             clock,
         }
@@ -139,16 +148,26 @@ impl ShareFactory for NfsShares {
         };
         let opened = ObjectFs::open(config, store, self.clock.clone()).await;
         let fs = opened.map_err(|error| open_failure(&error))?;
+        let ledger = Ledger::of(&self.ledgers_dir, dir);
+        let noting = ledger.take_up(Arc::clone(&fs), self.clock.clone()).await;
         let server = Arc::clone(&self.server);
         let bucket = settings.bucket.clone();
+        let for_ever = spawn_named("note-unprotected", Arc::clone(&noting).run());
         Ok(Arc::new(NfsShare {
             teller: Mutex::new(Telling::Not(self.teller(settings, &fs))),
             fs,
+            noting,
+            noting_task: Mutex::new(Some(for_ever)),
             server,
             bucket,
             keys,
             throttle,
         }))
+    }
+
+    async fn forget(&self, dir: &Path) -> Option<LostCache> {
+        let ledger = Ledger::of(&self.ledgers_dir, dir);
+        ledger.forget(self.clock.wall()).await
     }
 }
 
@@ -173,6 +192,8 @@ impl Telling {
 /// A share served by NFS.
 struct NfsShare {
     fs: Arc<ObjectFs>,
+    noting: Arc<Noting>,
+    noting_task: Mutex<Option<Task>>,
     /// Begins when the share is served: the console answers its first word with what others told,
     /// and that must find the share.
     teller: Mutex<Telling>,
@@ -245,7 +266,9 @@ impl Share for NfsShare {
 
     async fn close(&self) {
         *self.teller.lock() = Telling::Not(None);
+        drop(self.noting_task.lock().take());
         self.fs.close().await;
+        self.noting.note().await;
     }
 }
 

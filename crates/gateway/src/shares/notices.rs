@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use clock::Clock;
-use model::{Event, EventKind, Failure, IntentReport, Severity, ShareName};
+use model::{Event, EventKind, Failure, IntentReport, LostCache, Severity, ShareName};
 use object_fs::FsEvent;
 use tracing::{info, warn};
 
@@ -76,10 +76,16 @@ impl Notices {
         }
     }
 
-    /// A removed share is empty and gone.
-    pub(super) fn gone(&mut self, place: &Place, name: &ShareName) {
-        info!(share.name = %name, "removed share is empty and gone");
+    /// A removed share is empty and gone, or its cache was lost.
+    pub(super) fn gone(&mut self, place: &Place, name: &ShareName, lost: Option<LostCache>) {
         self.told.remove(place);
+        if let Some(lost) = lost {
+            let event = FsEvent::CacheLost(lost);
+            warn!(share.name = %name, "removed share: {event}");
+            let text = format!("share {name} was removed: {event}");
+            return self.notice(Severity::Error, name, text);
+        }
+        info!(share.name = %name, "removed share is empty and gone");
         let text = format!("share {name} was removed; all it held is in its bucket");
         self.notice(Severity::Info, name, text);
     }

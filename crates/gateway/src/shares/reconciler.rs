@@ -219,8 +219,10 @@ impl Reconciler {
         // If it cannot be stored, the next start finds no directory, and forgets it then.
         self.persist(&wanted).await;
         self.wanted = wanted;
+        let dir = self.config.cache_dir.join(place.as_str());
+        let lost = self.config.factory.forget(&dir).await;
         if let Some(run) = self.runs.remove(place) {
-            self.notices.gone(place, &run.settings.name);
+            self.notices.gone(place, &run.settings.name, lost);
         }
     }
 

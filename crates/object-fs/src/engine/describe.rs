@@ -8,6 +8,7 @@ use vfs::{FileType, Inode, VfsResult};
 use super::Engine;
 use crate::{
     keys,
+    manage::Unprotected,
     upload::{ItemStatus, Work},
 };
 
@@ -56,7 +57,8 @@ impl Engine {
 
     /// The oldest pieces of work for the object store.
     pub(crate) fn queue_items(&self, limit: usize) -> Vec<QueueItem> {
-        let listed = self.queue.items(limit);
+        let mut lines = self.lost_items(limit.div_ceil(2));
+        let listed = self.queue.items(limit.saturating_sub(lines.len()));
         let items = listed.into_iter().map(|(work, item)| {
             let (kind, what) = match work {
                 Work::Inode(inode) => ("upload", self.path_of(inode).unwrap_or_default()),
@@ -74,7 +76,34 @@ impl Engine {
                 error: item.error,
             }
         });
-        items.collect()
+        lines.extend(items);
+        lines
+    }
+
+    /// Files whose content is here alone, those that wait longest first: the first names, and how
+    /// many there are. Beyond the first [`LOOKED_AT_MAX`] everything that waits counts.
+    pub(crate) fn unprotected(&self, names_max: usize) -> VfsResult<Unprotected> {
+        let waiting = self.queue.waiting_inodes(LOOKED_AT_MAX);
+        let mut alone = Unprotected {
+            files: self.queue.status().dirty_files,
+            names: Vec::new(),
+        };
+        for inode in waiting {
+            let record = self.load_record(inode)?;
+            let is_alone = record.is_some_and(|record| {
+                let is_dir = record.attributes.file_type == FileType::Directory;
+                !is_dir && (record.is_content_dirty() || record.remote.is_none())
+            });
+            if !is_alone {
+                alone.files = alone.files.saturating_sub(1);
+            } else if alone.names.len() < names_max {
+                alone
+                    .names
+                    .extend(Some(self.path_of(inode)?).filter(|path| !path.is_empty()));
+            }
+        }
+        alone.files = alone.files.max(alone.names.len() as u64);
+        Ok(alone)
     }
 
     /// The path of an inode, without a slash at either end.
@@ -83,6 +112,9 @@ impl Engine {
         Ok(key.trim_end_matches('/').to_owned())
     }
 }
+
+/// Inodes that are looked at for what is here alone.
+const LOOKED_AT_MAX: usize = 20_000;
 
 fn state_of(item: Option<&ItemStatus>, path: &str) -> FileState {
     let is_copy = path.split('/').next() == Some(keys::CONFLICTS_DIR) && path.contains('/');

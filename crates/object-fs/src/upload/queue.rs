@@ -121,6 +121,7 @@ struct Inner {
     dirty_bytes: u64,
     failing: u64,
     last_error: Option<String>,
+    changes: u64,
 }
 
 /// The queue of one share.
@@ -338,6 +339,18 @@ impl Queue {
         with_status.collect()
     }
 
+    /// Inodes that wait longest, at most so many.
+    pub(crate) fn waiting_inodes(&self, limit: usize) -> Vec<Inode> {
+        let inner = self.inner.lock();
+        let first = inner.by_since.iter().take(limit);
+        first.map(|(_, inode)| *inode).collect()
+    }
+
+    /// Grows whenever something is to be done, or is done.
+    pub(crate) fn last_change(&self) -> u64 {
+        self.inner.lock().changes
+    }
+
     pub(crate) fn dirty_bytes(&self) -> u64 {
         self.inner.lock().dirty_bytes
     }
@@ -367,6 +380,7 @@ impl Inner {
         (wall_ms, now): (u64, Instant),
         (due, rest_max): (Instant, Duration),
     ) -> u64 {
+        self.changes += 1;
         if !self.items.contains_key(&work) {
             if let Work::Inode(inode) = work {
                 self.by_since.insert((wall_ms, inode));
@@ -444,6 +458,7 @@ impl Inner {
         let Some(item) = self.items.remove(work) else {
             return;
         };
+        self.changes += 1;
         if let State::Resting { due } | State::Pausing { due } = item.state {
             self.by_due.remove(&(due, work.clone()));
         }

@@ -14,6 +14,15 @@ export function shareProblem(share: Share): string | null {
   return null;
 }
 
+const LOST_SHOWN = 20;
+
+/** Paths of files that have lost bytes, the first ones. */
+export function lostText(paths: string[]): string {
+  const more = paths.length - LOST_SHOWN;
+  const shown = paths.slice(0, LOST_SHOWN).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
 function uploadProblem({ uploads_failing, last_upload_error }: ShareStatus): string {
   const files = uploads_failing === 1 ? '1 upload is failing' : `${uploads_failing} uploads are failing`;
   return `${files} and tried again${last_upload_error === null ? '.' : `: ${last_upload_error}`}`;

@@ -18,7 +18,7 @@ import { NotFoundPage } from '../not-found-page';
 import { ShareActions } from './share-actions';
 import { ShareNumbers } from './share-numbers';
 import { SettingsCard } from './settings-card';
-import { bucketText, shareProblem } from './share-figures';
+import { bucketText, lostText, shareProblem } from './share-figures';
 
 export function SharePage() {
   const { id = '', name = '' } = useParams();
@@ -54,6 +54,7 @@ function Known({ gateway, share }: { gateway: Gateway; share: Share }) {
       {stale && share.status_at !== null && (
         <StaleNote at={share.status_at}>The gateway is not there to tell how the share is.</StaleNote>
       )}
+      <LostBytes paths={share.status?.cache?.lost ?? []} />
       {share.status?.importing === true && (
         <Banner tone="info" data-testid="share-importing">
           The first listing of the bucket is under way: {share.status.objects_listed.toLocaleString('en')} objects
@@ -68,6 +69,16 @@ function Known({ gateway, share }: { gateway: Gateway; share: Share }) {
       <h2 className="section-title">Over time</h2>
       <MetricsPanel gateway_id={gateway.id} share={name} />
     </>
+  );
+}
+
+function LostBytes({ paths }: { paths: string[] }) {
+  if (paths.length === 0) return null;
+  return (
+    <Banner tone="bad" data-testid="share-lost">
+      Bytes of these files are lost with the cache disk, and were not in the bucket: {lostText(paths)}. The events tell
+      which bytes, and when.
+    </Banner>
   );
 }
 

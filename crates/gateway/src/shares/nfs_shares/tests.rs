@@ -34,7 +34,15 @@ impl Site {
         };
         let server = Arc::new(NfsServer::start(nfs, clock.clone()).unwrap());
         let outbox = Arc::new(Outbox::new("gw-test".parse().unwrap()));
-        let shares = NfsShares::new(Arc::clone(&server), "gw-test".into(), outbox, clock);
+        let ledgers = dir.path().join("ledgers");
+        std::fs::create_dir(&ledgers).unwrap();
+        let shares = NfsShares::new(
+            Arc::clone(&server),
+            "gw-test".into(),
+            outbox,
+            ledgers,
+            clock,
+        );
         Self {
             store,
             server,
@@ -98,6 +106,7 @@ async fn objects_lie_in_a_directory_that_may_hold_them() {
         Arc::clone(&site.server),
         "gw-2".into(),
         outbox,
+        site.dir.path().join("ledgers"),
         Clock::system(),
     );
     let refused = others.check(&settings).await.unwrap_err();
