@@ -1,12 +1,13 @@
 //! What needs a process of its own: a broker that is killed, more clients than a process may
 //! have files, memory that is only the broker's.
 //!
-//! `CAUSEWAY_KILL_ROUNDS`, `CAUSEWAY_STORM_CLIENTS` and `CAUSEWAY_IDLE_CLIENTS` make them longer: 15,000 clients need
-//! `ulimit -n 20000`.
+//! `CAUSEWAY_KILL_ROUNDS`, `CAUSEWAY_STORM_CLIENTS` and `CAUSEWAY_IDLE_CLIENTS` make them longer:
+//! 15,000 clients need a hard limit of 20,000 open files.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that fails panics, and has no harness that prints for it"
 )]
 
@@ -15,6 +16,8 @@ mod idle;
 mod kill;
 mod peer;
 mod storm;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const TESTS: [(&str, fn()); 4] = [
     (
@@ -30,6 +33,12 @@ const TESTS: [(&str, fn()); 4] = [
 ];
 
 fn main() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
