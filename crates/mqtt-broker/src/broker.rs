@@ -10,11 +10,12 @@ use std::{
 
 use clock::Clock;
 use message_bus::MessageBus;
-use mio::{Poll, Waker};
+use mio::Poll;
 use parking_lot::Mutex;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
+    bell::Bell,
     bus::EmbeddedBus,
     config::{BrokerConfig, ServerCertificate},
     drain::Drain,
@@ -26,7 +27,7 @@ use crate::{
     metrics::Metrics,
     offline::{Committer, Offline},
     registry::Registry,
-    shard::{Listener, Shard, Shards, WAKER},
+    shard::{Listener, Shard, Shards, Ticker, WAKER},
     shared::Shared,
     slow::SlowConsumer,
     tls::TlsSlot,
@@ -66,9 +67,10 @@ impl Broker {
         let traces = tracer.start(Arc::clone(&registry));
         let traces = traces.map_err(BrokerError::EventLoop)?;
         let poll = Poll::new().map_err(BrokerError::EventLoop)?;
-        let waker = Waker::new(poll.registry(), WAKER).map_err(BrokerError::EventLoop)?;
-        let waker = Arc::new(waker);
-        let inboxes = (0..count).map(|_| Inbox::new(Arc::clone(&waker))).collect();
+        let bell = Bell::new(poll.registry(), WAKER).map_err(BrokerError::EventLoop)?;
+        let bell = Arc::new(bell);
+        let ticker = Ticker::start(poll.registry()).map_err(BrokerError::EventLoop)?;
+        let inboxes = (0..count).map(|_| Inbox::new(Arc::clone(&bell))).collect();
         let dir = config.data_dir.join(OFFLINE_DIR);
         let (offline, committer) = Offline::open(&dir, config.offline.clone(), clock.wall())
             .map_err(BrokerError::Offline)?;
@@ -95,7 +97,7 @@ impl Broker {
         }
         // If one thread fails, those before it end when `broker` is dropped.
         broker
-            .serve(&Shards::new(shards), poll)
+            .serve(&Shards::new(shards, bell), poll, ticker)
             .map_err(BrokerError::EventLoop)?;
         Ok(broker)
     }
@@ -112,13 +114,13 @@ impl Broker {
         Ok(())
     }
 
-    fn serve(&self, shards: &Arc<Shards>, poll: Poll) -> io::Result<()> {
+    fn serve(&self, shards: &Arc<Shards>, poll: Poll, ticker: Ticker) -> io::Result<()> {
         // First, as it is the one that ends the others.
         let poller = thread::Builder::new().name("mqtt-0".into());
         let all = Arc::clone(shards);
         self.threads
             .lock()
-            .push(poller.spawn(move || all.serve(poll))?);
+            .push(poller.spawn(move || all.serve(poll, &ticker))?);
         for index in 1..self.shared.inboxes.len() {
             let helper = thread::Builder::new().name(format!("mqtt-{index}"));
             let all = Arc::clone(shards);

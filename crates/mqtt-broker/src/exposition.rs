@@ -135,6 +135,12 @@ fn topics(page: &mut Page, shared: &Shared) {
             page.line(&name, &[("parent_topic", parent)], value(total));
         }
     }
+    let help = "From the read of a message to the write to its receiver, bounded from above.";
+    let name = "causeway_mqtt_deliver_seconds";
+    page.head(name, "histogram", help);
+    for (parent, total) in &totals {
+        page.histogram(name, &[("parent_topic", parent)], &total.deliver);
+    }
 }
 
 fn queues(page: &mut Page, shared: &Shared) {
@@ -151,14 +157,6 @@ fn queues(page: &mut Page, shared: &Shared) {
 }
 
 fn latencies(page: &mut Page, shared: &Shared) {
-    let mut deliver = Distribution::default();
-    for latencies in &shared.latencies {
-        deliver.add(&latencies.deliver);
-    }
-    let help = "From the read of a message to the write to its receiver, bounded from above.";
-    let name = "causeway_mqtt_deliver_seconds";
-    page.head(name, "histogram", help);
-    page.histogram(name, &[], &deliver);
     let help = "From the arrival of a connection to its CONNACK.";
     let name = "causeway_mqtt_connect_seconds";
     page.head(name, "histogram", help);

@@ -14,11 +14,11 @@ use message_bus::{
     admin::Subscription,
     fair::{FairQueue, Open, Place, Queued},
 };
-use mio::Waker;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
+    bell::Bell,
     limits::{INBOX_BOUNDS, INBOX_BYTES_MAX, INBOX_LEN_MAX, LETTERS_AT_ONCE},
     memory::FromMemory,
     message::Message,
@@ -108,8 +108,7 @@ pub(crate) struct InboxFull(pub(crate) Letter);
 
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// Of the thread that waits for all.
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     /// How many letters there are, without the lock.
     len: AtomicUsize,
     /// Whether the shard is wanted, with or without letters.
@@ -182,9 +181,9 @@ impl Queued for Posted {
 }
 
 impl Inbox {
-    pub(crate) fn new(waker: Arc<Waker>) -> Self {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
         Self {
-            waker,
+            bell,
             len: AtomicUsize::new(0),
             called: AtomicBool::new(false),
             queue: Mutex::default(),
@@ -229,10 +228,11 @@ impl Inbox {
         self.called.load(Ordering::SeqCst) || self.len() > 0
     }
 
+    /// Sees to it that somebody looks at the shard.
     pub(crate) fn wake(&self) {
-        self.called.store(true, Ordering::SeqCst);
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake an event loop");
+        // One call is enough until the letters are taken.
+        if !self.called.swap(true, Ordering::SeqCst) {
+            self.bell.ring();
         }
     }
 
@@ -244,14 +244,19 @@ impl Inbox {
         queue.others = VecDeque::new();
     }
 
-    /// Takes all that is said about connections, and up to [`LETTERS_AT_ONCE`] messages of the
-    /// classes that are open; a `careful` taker gets at most one that goes to many.
-    pub(crate) fn take(&self, into: &mut VecDeque<Letter>, open: Open, careful: bool) {
+    /// Takes all that is said about connections, and up to `max` messages of the classes that are
+    /// open, [`LETTERS_AT_ONCE`] at most; a `careful` taker gets at most one that goes to many.
+    pub(crate) fn take(
+        &self,
+        into: &mut VecDeque<Letter>,
+        (open, max): (Open, usize),
+        careful: bool,
+    ) {
         let mut queue = self.queue.lock();
         self.called.store(false, Ordering::SeqCst);
         queue.others_bytes = 0;
         into.append(&mut queue.others);
-        for _ in 0..LETTERS_AT_ONCE {
+        for _ in 0..LETTERS_AT_ONCE.min(max) {
             let Some(Posted(letter)) = queue.messages.pop_from(open) else {
                 break;
             };

@@ -19,6 +19,7 @@
 //! Tested by `tests/`: Debian's mosquitto clients, raw sockets, and properties of sessions.
 
 mod authenticate;
+mod bell;
 mod broker;
 mod bucket;
 mod bus;

@@ -152,8 +152,6 @@ pub(crate) const SPARE_BUFFER_LEN_MAX: usize = 16 * 1024;
 pub(crate) const MEMORY_INPUT_LEN_MAX: usize = 1024 * 1024;
 /// Messages from other shards that a shard takes at once.
 pub(crate) const LETTERS_AT_ONCE: usize = 64;
-/// Letters of a turn, before connections have their turn again.
-pub(crate) const LETTERS_PER_TURN: usize = 128;
 /// Receivers of one message up to which all get it at once; those of more get it in parts.
 pub(crate) const RECEIVERS_AT_ONCE: usize = 64;
 /// Messages to the same many that are given out together.
@@ -161,9 +159,12 @@ pub(crate) const MESSAGES_TOGETHER_MAX: usize = 64;
 /// What a shard has begun to give out to many, beside which no more is begun: a part of each of
 /// the classes, in bytes of lists of receivers.
 pub(crate) const FANOUT_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How much is read in one turn from each row of those who can be read.
+/// How much is done in one turn: taken from other shards, and read from each row of those who can be
+/// read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TurnShare {
+    /// Letters, before connections have their turn again.
+    pub(crate) letters: usize,
     pub(crate) connections: usize,
     /// After so many there is nobody else's turn.
     pub(crate) bytes: usize,
@@ -171,15 +172,30 @@ pub(crate) struct TurnShare {
     pub(crate) more_len: usize,
 }
 
+impl TurnShare {
+    /// The same for each of so many.
+    pub(crate) fn split(self, parts: usize) -> Self {
+        let parts = parts.max(1);
+        Self {
+            letters: self.letters.div_ceil(parts),
+            connections: self.connections.div_ceil(parts),
+            bytes: self.bytes.div_ceil(parts),
+            more_len: self.more_len,
+        }
+    }
+}
+
 /// When there are no commands.
 pub(crate) const LONG_TURN: TurnShare = TurnShare {
+    letters: 128,
     connections: 128,
     bytes: 64 * 1024,
     more_len: 64 * 1024,
 };
 /// While there are some: they wait for the end of a turn several times on their way, so that is to
-/// take a small part of a millisecond.
+/// take a small part of a millisecond. It is for all shards that have one thread.
 pub(crate) const SHORT_TURN: TurnShare = TurnShare {
+    letters: 16,
     connections: 8,
     bytes: 8 * 1024,
     more_len: FIRST_READ_LEN,
@@ -195,6 +211,17 @@ pub(crate) const LITTLE_WORK_MAX: usize = 16;
 /// How long the first thread may be behind before it has itself helped: longer than what a burst
 /// takes, since two threads need more processor for the same.
 pub(crate) const PRESSED_AFTER: Duration = Duration::from_millis(10);
+/// How often a thread that is behind looks whether processors are idle, which is counted in
+/// hundredths of a second.
+pub(crate) const IDLE_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often it looks whether it waits for them, when it has help.
+pub(crate) const RUN_DELAY_LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Having waited for more than `1 / CROWDED_SHARE` of the time twice in a row, it goes on alone.
+pub(crate) const CROWDED_SHARE: u32 = 16;
+/// For so long at first, and twice as long each time.
+pub(crate) const ALONE_FOR_MIN: Duration = Duration::from_millis(250);
+/// At most for so long.
+pub(crate) const ALONE_FOR_MAX: Duration = Duration::from_secs(8);
 /// Read from a connection at first; who says more stands behind those who say little. No read is
 /// shorter: a record of TLS, and the beginning of the next, must fit.
 pub(crate) const FIRST_READ_LEN: usize = 32 * 1024;

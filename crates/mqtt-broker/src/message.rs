@@ -192,6 +192,10 @@ impl<'a> Outgoing<'a> {
         Place::of_topic(self.parts.topic, self.precedence)
     }
 
+    pub(crate) const fn precedence(&self) -> Precedence {
+        self.precedence
+    }
+
     /// With a number, by which its traces are found.
     pub(crate) const fn traced(mut self, id: Option<MessageId>) -> Self {
         self.id = id;

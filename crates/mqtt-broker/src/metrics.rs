@@ -97,7 +97,6 @@ counters! {
 /// How long things took in one event loop.
 #[derive(Debug)]
 pub(crate) struct Latencies {
-    pub(crate) deliver: Histogram,
     /// One for each listener.
     pub(crate) connect: Box<[Histogram]>,
 }
@@ -105,7 +104,6 @@ pub(crate) struct Latencies {
 impl Latencies {
     pub(crate) fn new(listeners: usize) -> Self {
         Self {
-            deliver: Histogram::default(),
             connect: (0..listeners).map(|_| Histogram::default()).collect(),
         }
     }

@@ -45,7 +45,7 @@ use persistent::Resumed;
 pub(crate) use persistent::{Persistent, will_delay_s};
 pub(crate) use publish::{Incoming, RefusedPublish};
 use received::Received;
-pub(crate) use told::{KeptIn, Told, Unsent};
+pub(crate) use told::{KeptIn, Metered, Told, Unsent};
 use window::Window;
 
 use crate::{

@@ -17,6 +17,8 @@ mod deliver;
 mod drain;
 mod fanout;
 mod no_receiver;
+mod pressure;
+mod processors;
 mod publish;
 mod read;
 mod readable;
@@ -24,6 +26,7 @@ mod share;
 mod slow;
 mod statistics;
 mod store;
+mod ticker;
 mod tokens;
 mod trace;
 mod write;
@@ -49,6 +52,7 @@ use fanout::Fanout;
 use publish::{ShardSet, Waiter};
 use readable::Readable;
 pub(crate) use share::SharedDeliver;
+pub(crate) use ticker::Ticker;
 use tokens::TokenWatch;
 
 use crate::{
@@ -59,7 +63,7 @@ use crate::{
     metrics::{Counters, Latencies},
     offline::Lsn,
     routes::Seat,
-    session::{End, Output, Unsent, subscribe::Desk},
+    session::{End, Metered, Output, Unsent, subscribe::Desk},
     shared::Shared,
     slow::SlowList,
     subscriptions::{Subscriber, Subscriptions},
@@ -67,8 +71,9 @@ use crate::{
     wheel::{Occupant, Tick, Wheel},
 };
 
-/// The waker's token; listeners follow, then connections.
+/// Tokens of the poller's own; listeners have the first, then come connections.
 pub(crate) const WAKER: Token = Token(usize::MAX);
+const TICKER: Token = Token(usize::MAX - 1);
 const TICK: Duration = Duration::from_millis(1_000 / Tick::PER_SECOND as u64);
 
 #[derive(Debug)]
@@ -98,9 +103,8 @@ pub(crate) struct Shard {
     slow: SlowList,
     emptying: Emptying,
     meters: MetersAtHand,
-    /// When this turn began, and what it has given to clients.
+    /// When this turn began.
     turn_at: Instant,
-    deliveries: usize,
     /// Who wants to know when the doomed are closed.
     closed: Vec<oneshot::Sender<()>>,
     tokens: TokenWatch,
@@ -180,7 +184,6 @@ impl Shard {
             emptying: Emptying::No,
             meters: MetersAtHand::default(),
             turn_at: started,
-            deliveries: 0,
             doomed: Vec::new(),
             closed: Vec::new(),
             tokens: TokenWatch::default(),
@@ -212,25 +215,28 @@ impl Shard {
 
     fn turn(&mut self, notes: &[Note], worker: Worker) {
         self.turn_at = self.shared.clock.now();
-        self.now = self.tick_now();
+        let now = self.tick_now();
+        let before = std::mem::replace(&mut self.now, now);
         for note in notes {
             self.note(*note);
         }
         self.accept_ready();
-        self.read_ready();
-        self.take_letters();
+        self.read_ready(worker.shards());
+        self.take_letters(worker.shards());
         self.release_held();
         self.retry_stalled();
         self.release_throttled();
         self.drain_some();
-        self.look_at_deadlines();
+        if self.now != before {
+            self.look_at_deadlines();
+            self.sweep_store();
+            self.publish_statistics();
+        }
         self.look_at_tokens();
-        self.sweep_store();
-        self.publish_statistics();
         self.bury();
         // Others may work on their letters while this one writes.
         self.visit_others();
-        if worker == Worker::Own {
+        if matches!(worker, Worker::Own { .. }) {
             self.fan_out_some();
         }
         self.flush_all();
@@ -239,17 +245,17 @@ impl Shard {
         self.bury();
     }
 
-    fn wait_at_most(&self) -> Duration {
+    /// How long nobody need look, if that ends before the next tick.
+    fn wait_at_most(&self) -> Option<Duration> {
         let letters = self.inbox(u32::from(self.index)).len() > 0;
         let more = letters || !self.readable.is_empty() || !self.fanouts.is_empty();
         if more || self.listeners.iter().any(Listener::is_ready) {
-            Duration::ZERO
+            Some(Duration::ZERO)
         } else if !self.stalled.is_empty() {
-            STALL_RETRY
-        } else if self.listeners.iter().any(Listener::is_paused) {
-            ACCEPT_PAUSE
+            Some(STALL_RETRY)
         } else {
-            TICK
+            let paused = self.listeners.iter().any(Listener::is_paused);
+            paused.then_some(ACCEPT_PAUSE)
         }
     }
 
@@ -301,23 +307,30 @@ impl Shard {
 
     /// The kernel has messages now that came in this turn or before.
     fn note_delivered(&mut self, unsent: Unsent) {
-        if unsent.since == self.turn_at {
+        let Unsent {
+            metered,
+            since,
+            count,
+        } = unsent;
+        match metered {
             // With all others of this turn, when it ends.
-            self.deliveries += unsent.count;
-            return;
+            Metered::With(id) if since == self.turn_at => self.meters.note_delivered(id, count),
+            Metered::With(id) => {
+                let waited = self.shared.clock.now().saturating_duration_since(since);
+                self.meters.meter(id).deliver.observe(waited, count);
+            }
+            Metered::Itself(message) => {
+                let waited = self.shared.clock.now().saturating_duration_since(since);
+                let meter = self.meter_of(message.parts().topic);
+                meter.deliver.observe(waited, count);
+            }
         }
-        let waited = (self.shared.clock.now()).saturating_duration_since(unsent.since);
-        self.latencies().deliver.observe(waited, unsent.count);
     }
 
     /// What was given to clients in this turn is with the kernel now.
     fn note_latency(&mut self) {
-        let deliveries = std::mem::take(&mut self.deliveries);
-        if deliveries > 0 {
-            let now = self.shared.clock.now();
-            let took = now.saturating_duration_since(self.turn_at);
-            self.latencies().deliver.observe(took, deliveries);
-        }
+        let (clock, turn_at) = (&self.shared.clock, self.turn_at);
+        (self.meters).observe_delivered(|| clock.now().saturating_duration_since(turn_at));
     }
 
     fn interest(shared: &Shared, index: u16) -> &Interest {

@@ -1,10 +1,16 @@
 //! What is counted for each parent topic, by each event loop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 
-use crate::{hash::HashMap, levels, limits::METERED_TOPICS_MAX, metrics::Counter};
+use crate::{
+    hash::HashMap,
+    histogram::{Distribution, Histogram},
+    levels,
+    limits::METERED_TOPICS_MAX,
+    metrics::Counter,
+};
 
 /// Counters of one parent topic.
 #[derive(Debug, Default)]
@@ -14,6 +20,8 @@ pub(crate) struct TopicMeter {
     pub(crate) messages_out: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) dropped: Counter,
+    /// From the read of a message to the write to its receiver.
+    pub(crate) deliver: Histogram,
 }
 
 /// A meter and its parent topic.
@@ -26,10 +34,24 @@ pub(crate) struct TopicMeters(RwLock<Vec<Named>>);
 /// The same, at hand in the event loop.
 #[derive(Debug, Default)]
 pub(crate) struct MetersAtHand {
-    all: Vec<Named>,
-    by_name: HashMap<Box<str>, usize>,
+    all: Vec<AtHand>,
+    by_name: HashMap<Box<str>, MeterId>,
     /// Of the message before, whose parent topic most have.
-    last: usize,
+    last: MeterId,
+    /// Those with messages of this turn that are with the kernel.
+    delivered: Vec<MeterId>,
+}
+
+/// One of them: a meter of an event loop by its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MeterId(usize);
+
+#[derive(Debug)]
+struct AtHand {
+    parent: Box<str>,
+    meter: Arc<TopicMeter>,
+    /// Messages of this turn that are with the kernel.
+    delivered: usize,
 }
 
 /// Where topics go that are too many to tell apart.
@@ -38,32 +60,69 @@ const OTHERS: &str = "(others)";
 impl MetersAtHand {
     /// The meter of a topic, which is that of its parent topic.
     pub(crate) fn of(&mut self, topic: &str, all: &TopicMeters) -> &TopicMeter {
-        let parent = levels::parent(topic);
-        let is_last = |(name, _): &Named| **name == *parent;
-        if !self.all.get(self.last).is_some_and(is_last) {
-            self.last = self.place(parent, all);
-        }
-        let (_, meter) = self.all.get(self.last).expect("it is there now");
-        meter
+        let id = self.id(topic, all);
+        self.meter(id)
     }
 
-    fn place(&mut self, parent: &str, all: &TopicMeters) -> usize {
-        if let Some(place) = self.by_name.get(parent) {
-            return *place;
+    pub(crate) fn id(&mut self, topic: &str, all: &TopicMeters) -> MeterId {
+        let parent = levels::parent(topic);
+        let last = self.all.get(self.last.0);
+        if last.is_none_or(|last| *last.parent != *parent) {
+            self.last = self.place(parent, all);
+        }
+        self.last
+    }
+
+    pub(crate) fn meter(&self, id: MeterId) -> &TopicMeter {
+        let meter = self.all.get(id.0);
+        &meter.expect("there is a meter for each number").meter
+    }
+
+    fn place(&mut self, parent: &str, all: &TopicMeters) -> MeterId {
+        if let Some(id) = self.by_name.get(parent) {
+            return *id;
         }
         if self.all.len() >= METERED_TOPICS_MAX && parent != OTHERS {
             return self.place(OTHERS, all);
         }
-        let (place, meter) = (self.all.len(), Arc::<TopicMeter>::default());
+        let (id, meter) = (MeterId(self.all.len()), Arc::<TopicMeter>::default());
         all.0.write().push((parent.into(), Arc::clone(&meter)));
-        self.all.push((parent.into(), meter));
-        self.by_name.insert(parent.into(), place);
-        place
+        self.all.push(AtHand {
+            parent: parent.into(),
+            meter,
+            delivered: 0,
+        });
+        self.by_name.insert(parent.into(), id);
+        id
+    }
+
+    /// The kernel has `count` messages that came in this turn.
+    pub(crate) fn note_delivered(&mut self, id: MeterId, count: usize) {
+        if let Some(at_hand) = self.all.get_mut(id.0) {
+            if at_hand.delivered == 0 {
+                self.delivered.push(id);
+            }
+            at_hand.delivered += count;
+        }
+    }
+
+    /// The turn ends, which took as long as this for all of them.
+    pub(crate) fn observe_delivered(&mut self, took: impl FnOnce() -> Duration) {
+        if self.delivered.is_empty() {
+            return;
+        }
+        let took = took();
+        for id in self.delivered.drain(..) {
+            if let Some(at_hand) = self.all.get_mut(id.0) {
+                let count = std::mem::take(&mut at_hand.delivered);
+                at_hand.meter.deliver.observe(took, count);
+            }
+        }
     }
 }
 
 /// Totals of one parent topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TopicTotals {
     /// Messages from clients.
     pub(crate) messages_in: u64,
@@ -75,6 +134,8 @@ pub(crate) struct TopicTotals {
     pub(crate) bytes_out: u64,
     /// Deliveries that did not happen, as their client did not keep up or was gone.
     pub(crate) dropped: u64,
+    /// How long it took to deliver them.
+    pub(crate) deliver: Distribution,
 }
 
 impl TopicMeters {
@@ -86,6 +147,7 @@ impl TopicMeters {
             total.messages_out += meter.messages_out.read();
             total.bytes_out += meter.bytes_out.read();
             total.dropped += meter.dropped.read();
+            total.deliver.add(&meter.deliver);
         }
     }
 }

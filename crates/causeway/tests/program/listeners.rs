@@ -298,7 +298,7 @@ fn machines_see_metrics_and_health_and_a_drained_broker_is_not_ready() {
         "causeway_mqtt_topic_messages_in_total{parent_topic=\"lab\"} 1",
         "causeway_mqtt_listener_connects_total{listener=\"devices\"} 2",
         "causeway_mqtt_connect_seconds_count{listener=\"devices\"} 2",
-        "causeway_mqtt_deliver_seconds_bucket{le=\"+Inf\"} 1",
+        "causeway_mqtt_deliver_seconds_bucket{parent_topic=\"lab\",le=\"+Inf\"} 1",
     ] {
         assert!(page.contains(line), "no {line} in {page}");
     }

@@ -32,13 +32,13 @@ fn close() -> Letter {
 
 fn inbox() -> Inbox {
     let poll = Poll::new().unwrap();
-    Inbox::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()))
+    Inbox::new(Arc::new(Bell::new(poll.registry(), Token(0)).unwrap()))
 }
 
 fn all(inbox: &Inbox) -> Vec<Letter> {
     let mut letters = VecDeque::new();
     while inbox.len() > 0 {
-        inbox.take(&mut letters, Open::ALL, false);
+        inbox.take(&mut letters, (Open::ALL, usize::MAX), false);
     }
     letters.into()
 }
@@ -72,7 +72,7 @@ fn a_command_finds_room_beside_saturated_topics_and_is_the_first_to_be_taken() {
     }
     inbox.push(fanout("csg_cmd/x")).unwrap();
     let mut letters = VecDeque::new();
-    inbox.take(&mut letters, Open::ALL, false);
+    inbox.take(&mut letters, (Open::ALL, usize::MAX), false);
     assert_eq!(letters.len(), LETTERS_AT_ONCE);
     let first = letters.front().and_then(Letter::message).unwrap();
     assert_eq!(first.parts().topic, "csg_cmd/x");
@@ -81,7 +81,7 @@ fn a_command_finds_room_beside_saturated_topics_and_is_the_first_to_be_taken() {
 #[test]
 fn who_waits_for_an_event_loop_that_has_ended_is_told() {
     let poll = Poll::new().unwrap();
-    let inbox = Inbox::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+    let inbox = Inbox::new(Arc::new(Bell::new(poll.registry(), Token(0)).unwrap()));
     inbox.close();
     let (reply, mut delivered) = oneshot::channel();
     let (slot, channel) = (0, ChannelId(1));

@@ -296,7 +296,7 @@ impl Live {
             if self.write(message.parts(), terms, numbered, clock, out) != Delivered::Sent {
                 continue;
             }
-            out.note_message(waiting.since);
+            out.note_waited(Arc::clone(message), waiting.since);
             if waiting.retained {
                 out.tell(Told::Sent {
                     message: Arc::clone(message),

@@ -1,16 +1,18 @@
 //! Bytes for a peer that its socket has not taken yet.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use mqtt_codec::{
     ConnAck, Disconnect, EncodeError, Packet, Properties, PropertiesBuf, Property, ProtocolVersion,
     Publish, ReasonCode, encode, encode_publish_with,
 };
 
-use super::told::{Told, Unsent};
+use super::told::{Metered, Told, Unsent};
 use crate::{
     limits::{HELD_ACKS_MAX, OUT_BYTES_MAX, REASON_LEN_MAX},
+    message::Message,
     offline::Lsn,
+    topic_meters::MeterId,
 };
 
 /// An output buffer.
@@ -21,7 +23,7 @@ pub(crate) struct Output {
     /// Memory for the properties of one packet.
     scratch: PropertiesBuf,
     held: Option<Box<Held>>,
-    unsent: Option<Unsent>,
+    unsent: Vec<Unsent>,
     told: Vec<Told>,
 }
 
@@ -128,14 +130,34 @@ impl Output {
         }
     }
 
-    /// Notes that a message that came at `since` was added.
-    pub(crate) fn note_message(&mut self, since: Instant) {
-        Unsent::add(&mut self.unsent, since);
+    /// Notes that a message that came now was added.
+    pub(crate) fn note_message(&mut self, meter: MeterId, now: Instant) {
+        let same = |last: &&mut Unsent| {
+            last.since == now && matches!(last.metered, Metered::With(other) if other == meter)
+        };
+        match self.unsent.last_mut().filter(same) {
+            Some(last) => last.count += 1,
+            None => self.unsent.push(Unsent {
+                metered: Metered::With(meter),
+                since: now,
+                count: 1,
+            }),
+        }
+    }
+
+    /// The same of one that has waited `since` it came.
+    pub(super) fn note_waited(&mut self, message: Arc<Message>, since: Instant) {
+        self.unsent.push(Unsent {
+            metered: Metered::Itself(message),
+            since,
+            count: 1,
+        });
     }
 
     /// The messages that were added, once the kernel has all of them.
-    pub(crate) fn take_delivered(&mut self) -> Option<Unsent> {
-        self.unsent.take_if(|_| self.bytes.is_empty())
+    pub(crate) fn take_delivered(&mut self) -> impl Iterator<Item = Unsent> {
+        let all = self.bytes.is_empty().then_some(self.unsent.len());
+        self.unsent.drain(..all.unwrap_or(0))
     }
 
     /// Tells the event loop something.
@@ -151,7 +173,8 @@ impl Output {
     /// As if it were new, but with its memory.
     pub(crate) fn reset(&mut self) {
         self.sent(usize::MAX);
-        (self.held, self.unsent) = (None, None);
+        self.held = None;
+        self.unsent.clear();
         self.told.clear();
     }
 

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::message::{Message, MessageId};
+use crate::{
+    message::{Message, MessageId},
+    topic_meters::MeterId,
+};
 
 /// One thing.
 #[derive(Debug)]
@@ -33,18 +36,18 @@ pub(crate) enum KeptIn {
 }
 
 /// Messages that were written to a connection's output and are not with the kernel yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Unsent {
-    /// When the oldest of them came.
+    pub(crate) metered: Metered,
+    /// When they came.
     pub(crate) since: Instant,
     pub(crate) count: usize,
 }
 
-impl Unsent {
-    /// One more.
-    pub(super) fn add(unsent: &mut Option<Self>, since: Instant) {
-        let all = unsent.get_or_insert(Self { since, count: 0 });
-        all.since = all.since.min(since);
-        all.count += 1;
-    }
+/// How a message's parent topic is found when it is counted.
+#[derive(Clone, Debug)]
+pub(crate) enum Metered {
+    With(MeterId),
+    /// It has waited here, and says so itself.
+    Itself(Arc<Message>),
 }

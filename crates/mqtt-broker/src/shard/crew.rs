@@ -4,7 +4,8 @@
 //! To wake a thread and put it to sleep again costs more than to deliver a message. So as long
 //! as one thread keeps up, it works for all shards, as if there were one. Once it has not for a
 //! while, a shard with much to do gets its helper, which stays with it until it is done; at once
-//! if there is something for many receivers. A shard with letters for another one delivers them
+//! if there is something for many receivers. Where processors are scarce nobody helps: it would
+//! be preempted with the shard in its hands. A shard with letters for another one delivers them
 //! itself if nobody works there.
 //!
 //! ```text
@@ -28,17 +29,23 @@ use std::{
 use mio::{Events, Poll, Token};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{Note, Shard, TICK, WAKER};
-use crate::{
-    limits::{LITTLE_WORK_MAX, PRESSED_AFTER},
-    shared::Shared,
+use super::{
+    Note, Shard, TICKER, Ticker, WAKER,
+    pressure::{Pressure, Staff},
 };
+use crate::{bell::Bell, inbox::Inbox, limits::LITTLE_WORK_MAX, shared::Shared};
 
 const EVENTS_LEN: usize = 1_024;
 
 /// All shards of a broker, and who works on them.
 #[derive(Debug)]
-pub(crate) struct Shards(Box<[Post]>);
+pub(crate) struct Shards {
+    posts: Box<[Post]>,
+    /// The poller's.
+    bell: Arc<Bell>,
+    /// The poller wants help with whatever there is.
+    pressed: AtomicBool,
+}
 
 /// A shard and the way to its helper. The first shard has none: it is the poller's.
 #[derive(Debug)]
@@ -71,12 +78,14 @@ impl Post {
         self.bell.notify_one();
     }
 
+    fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed)
+    }
+
     /// The shard, unless somebody works there.
     fn try_lock(&self) -> Option<MutexGuard<'_, Shard>> {
-        if self.at_work.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.shard.try_lock()
+        let is_free = !self.is_at_work();
+        is_free.then(|| self.shard.try_lock()).flatten()
     }
 
     /// The next call, or the end of `wait`; `false` when there will be none.
@@ -101,7 +110,7 @@ impl Post {
 }
 
 impl Shards {
-    pub(crate) fn new(shards: Vec<Shard>) -> Arc<Self> {
+    pub(crate) fn new(shards: Vec<Shard>, bell: Arc<Bell>) -> Arc<Self> {
         Arc::new_cyclic(|all: &Weak<Self>| {
             let posts = shards.into_iter().map(|mut shard| {
                 shard.shards = Weak::clone(all);
@@ -112,15 +121,24 @@ impl Shards {
                     at_work: AtomicBool::new(false),
                 }
             });
-            Self(posts.collect())
+            Self {
+                posts: posts.collect(),
+                bell,
+                pressed: AtomicBool::new(false),
+            }
         })
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
     }
 
     /// Sees to it that somebody looks at the inbox of `shard`.
     fn ring(&self, shard: usize, shared: &Shared) {
-        match self.0.get(shard) {
-            Some(post) if shard > 0 => post.call(&mut Vec::new()),
-            // The poller sleeps in the kernel.
+        match self.posts.get(shard) {
+            Some(post) if shard > 0 && (self.is_pressed() || post.is_at_work()) => {
+                post.call(&mut Vec::new());
+            }
             _ => {
                 if let Some(inbox) = shared.inboxes.get(shard) {
                     inbox.wake();
@@ -131,35 +149,44 @@ impl Shards {
 
     /// The helper of shard `index`, until the broker stops.
     pub(crate) fn help(&self, index: usize) {
-        let Some(post) = self.0.get(index) else {
+        let Some(post) = self.posts.get(index) else {
             return;
         };
         let (mut notes, mut wait) = (Vec::new(), None);
         while post.await_call(wait, &mut notes) {
             let mut shard = post.shard.lock();
-            shard.turn(&notes, Worker::Own);
+            shard.turn(&notes, Worker::Own { shards: 1 });
             // Deadlines are the poller's business.
-            wait = Some(shard.wait_at_most()).filter(|wait| *wait < TICK);
+            wait = shard.wait_at_most();
+            if wait.is_some() && !self.is_pressed() && shard.fanouts.is_empty() {
+                wait = None;
+                shard.inbox(shard.index.into()).wake();
+            }
             drop(shard);
             notes.clear();
         }
     }
 
     /// The poller, until the broker stops.
-    pub(crate) fn serve(&self, mut poll: Poll) {
-        let Some(shared) = self.0.first().map(|p| Arc::clone(&p.shard.lock().shared)) else {
+    pub(crate) fn serve(&self, mut poll: Poll, ticker: &Ticker) {
+        let Some(shared) = self
+            .posts
+            .first()
+            .map(|p| Arc::clone(&p.shard.lock().shared))
+        else {
             return;
         };
         let _dismissal = Dismissal(self);
         let mut events = Events::with_capacity(EVENTS_LEN);
-        let mut desks: Vec<Desk> = self
-            .0
-            .iter()
-            .map(|_| Desk::new(shared.clock.now()))
-            .collect();
-        let (mut wait, mut pressure) = (Duration::ZERO, Pressure::new(shared.clock.now()));
+        let posts = self.posts.iter().zip(&shared.inboxes);
+        let mut desks: Vec<_> = posts.map(Desk::new).collect();
+        let mut wait = Some(Duration::ZERO);
+        let mut pressure = Pressure::new(shared.clock.now());
         while !shared.stopping.load(Ordering::SeqCst) {
-            match poll.poll(&mut events, Some(wait)) {
+            wait = self.rest(&mut desks, wait);
+            let polled = poll.poll(&mut events, wait);
+            self.bell.wake_up();
+            match polled {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     tracing::error!(%error, "the event loop has failed");
@@ -169,60 +196,64 @@ impl Shards {
             }
             let now = shared.clock.now();
             pressure.note(now, events.iter().count(), wait);
-            for event in events.iter().filter(|event| event.token() != WAKER) {
-                let (shard, note) = Note::of(event);
-                if let Some(desk) = desks.get_mut(shard) {
-                    desk.notes.push(note);
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    TICKER => {
+                        ticker.heard();
+                        desks.iter_mut().for_each(|desk| desk.due = Some(now));
+                    }
+                    _ => {
+                        let (shard, note) = Note::of(event);
+                        if let Some(desk) = desks.get_mut(shard) {
+                            desk.notes.push(note);
+                        }
+                    }
                 }
             }
-            wait = self.work(&shared, &mut desks, (now, pressure.is_high(now)));
+            wait = self.work(&mut desks, now, pressure.staff(now));
         }
-        for post in &self.0 {
+        for post in &self.posts {
             post.shard.lock().end();
         }
     }
 
-    /// One turn of each shard that has something to do; how long nobody has.
-    fn work(
-        &self,
-        shared: &Shared,
-        desks: &mut [Desk],
-        (now, pressed): (Instant, bool),
-    ) -> Duration {
-        // Helpers first, so that they are at work while this thread is.
-        for ((post, desk), inbox) in self.0.iter().zip(&mut *desks).zip(&shared.inboxes).skip(1) {
-            if pressed && desk.notes.len().max(inbox.len()) > LITTLE_WORK_MAX {
-                post.call(&mut desk.notes);
-                desk.due = now + TICK;
-            }
+    /// Says that this thread will sleep, and how long it may: as long as `wait`, unless somebody has
+    /// come meanwhile.
+    fn rest(&self, desks: &mut [Desk<'_>], wait: Option<Duration>) -> Option<Duration> {
+        if wait == Some(Duration::ZERO) {
+            return wait;
         }
-        for ((post, desk), inbox) in self.0.iter().zip(&mut *desks).zip(&shared.inboxes).skip(1) {
-            if desk.notes.is_empty() && !inbox.is_waiting() && desk.due > now {
-                continue;
-            }
-            desk.due = now + TICK;
-            let Some(mut shard) = post.try_lock() else {
-                post.call(&mut desk.notes);
-                continue;
-            };
-            shard.turn(&desk.notes, Worker::Poller);
-            desk.notes.clear();
-            let (wait, many) = (shard.wait_at_most(), !shard.fanouts.is_empty());
-            drop(shard);
-            if many || (pressed && wait < TICK) {
-                post.call(&mut desk.notes);
+        self.bell.sleep();
+        let mut wanted = false;
+        for desk in desks.iter_mut().filter(|desk| desk.inbox.is_waiting()) {
+            if desk.post.is_at_work() {
+                desk.call();
             } else {
-                desk.due = now + wait;
+                wanted = true;
             }
         }
-        if let (Some(post), Some(desk)) = (self.0.first(), desks.first_mut()) {
-            let mut shard = post.shard.lock();
-            shard.turn(&desk.notes, Worker::Own);
-            desk.notes.clear();
-            desk.due = now + shard.wait_at_most();
+        if wanted { Some(Duration::ZERO) } else { wait }
+    }
+
+    /// One turn of each shard that has something to do; how long nobody has, if that ends before
+    /// the next tick.
+    fn work(&self, desks: &mut [Desk<'_>], now: Instant, staff: Staff) -> Option<Duration> {
+        self.pressed.store(staff == Staff::All, Ordering::Relaxed);
+        let shards = desks.iter().filter(|desk| desk.has_work(now)).count();
+        let (own, others) = desks.split_first_mut()?;
+        // Helpers first, so that they are at work while this thread is.
+        if staff == Staff::All {
+            others.iter_mut().for_each(Desk::call_if_much);
         }
-        let due = desks.iter().map(|desk| desk.due).min();
-        due.map_or(TICK, |due| due.saturating_duration_since(now))
+        for desk in others.iter_mut().filter(|desk| desk.has_work(now)) {
+            desk.turn(now, staff, shards);
+        }
+        if own.has_work(now) {
+            own.turn_of_own(now, shards);
+        }
+        let due = desks.iter().filter_map(|desk| desk.due).min();
+        due.map(|due| due.saturating_duration_since(now))
     }
 }
 
@@ -231,55 +262,88 @@ struct Dismissal<'a>(&'a Shards);
 
 impl Drop for Dismissal<'_> {
     fn drop(&mut self) {
-        self.0.0.iter().for_each(Post::stop);
-    }
-}
-
-/// Whether there is more to do than one thread can.
-struct Pressure {
-    /// When the poller had caught up last.
-    caught_up: Instant,
-}
-
-impl Pressure {
-    const fn new(now: Instant) -> Self {
-        Self { caught_up: now }
-    }
-
-    /// So many events were there after `wait`. If they are few, and nothing was left to do before,
-    /// there was time for all that came.
-    fn note(&mut self, now: Instant, events: usize, wait: Duration) {
-        if events <= LITTLE_WORK_MAX && !wait.is_zero() {
-            self.caught_up = now;
-        }
-    }
-
-    fn is_high(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.caught_up) > PRESSED_AFTER
+        self.0.posts.iter().for_each(Post::stop);
     }
 }
 
 /// What the poller has for a shard.
-struct Desk {
+struct Desk<'a> {
+    post: &'a Post,
+    inbox: &'a Inbox,
     notes: Vec<Note>,
-    /// When somebody must look, though nothing comes.
-    due: Instant,
+    /// When somebody must look before the next tick, though nothing comes.
+    due: Option<Instant>,
 }
 
-impl Desk {
-    const fn new(due: Instant) -> Self {
-        let notes = Vec::new();
-        Self { notes, due }
+impl<'a> Desk<'a> {
+    const fn new((post, inbox): (&'a Post, &'a Inbox)) -> Self {
+        Self {
+            post,
+            inbox,
+            notes: Vec::new(),
+            due: None,
+        }
+    }
+
+    fn has_work(&self, now: Instant) -> bool {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        is_due || !self.notes.is_empty() || self.inbox.is_waiting()
+    }
+
+    fn call(&mut self) {
+        self.post.call(&mut self.notes);
+        self.due = None;
+    }
+
+    fn call_if_much(&mut self) {
+        if self.notes.len().max(self.inbox.len()) > LITTLE_WORK_MAX {
+            self.call();
+        }
+    }
+
+    fn turn_of_own(&mut self, now: Instant, shards: usize) {
+        let mut shard = self.post.shard.lock();
+        shard.turn(&self.notes, Worker::Own { shards });
+        self.notes.clear();
+        self.due = shard.wait_at_most().map(|wait| now + wait);
+    }
+
+    /// For a shard that has a helper, unless that is at work.
+    fn turn(&mut self, now: Instant, staff: Staff, shards: usize) {
+        let Some(mut shard) = self.post.try_lock() else {
+            return self.call();
+        };
+        shard.turn(&self.notes, Worker::Poller { shards });
+        self.notes.clear();
+        let wait = shard.wait_at_most();
+        let is_for_helper = match staff {
+            Staff::Poller => !shard.fanouts.is_empty(),
+            Staff::All => wait.is_some(),
+        };
+        drop(shard);
+        if is_for_helper {
+            self.call();
+        } else {
+            self.due = wait.map(|wait| now + wait);
+        }
     }
 }
 
 /// On whose thread a turn is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worker {
-    /// Of the shard itself.
-    Own,
+    /// Of the shard itself, which works for so many.
+    Own { shards: usize },
     /// The poller's, for another shard: what is much is left to the helper.
-    Poller,
+    Poller { shards: usize },
+}
+
+impl Worker {
+    pub(super) const fn shards(self) -> usize {
+        match self {
+            Self::Own { shards } | Self::Poller { shards } => shards,
+        }
+    }
 }
 
 /// A token says whose it is, too.
@@ -305,7 +369,7 @@ impl Shard {
         while self.posted != 0 {
             let index = super::to_key(self.posted.trailing_zeros());
             self.posted &= self.posted - 1;
-            match shards.0.get(index).and_then(Post::try_lock) {
+            match shards.posts.get(index).and_then(Post::try_lock) {
                 Some(mut other) => other.take_visit(&shards),
                 None => shards.ring(index, &self.shared),
             }
@@ -316,14 +380,17 @@ impl Shard {
     pub(super) fn call(&mut self, shard: u32) {
         if let Some(shards) = self.shards.upgrade() {
             self.posted &= !(1 << shard);
-            shards.ring(super::to_key(shard), &self.shared);
+            match shards.posts.get(super::to_key(shard)) {
+                Some(post) if shard > 0 => post.call(&mut Vec::new()),
+                _ => shards.ring(super::to_key(shard), &self.shared),
+            }
         }
     }
 
     /// The part of a turn that letters need, on the thread of another shard.
     fn take_visit(&mut self, shards: &Shards) {
         self.turn_at = self.shared.clock.now();
-        self.take_letters();
+        self.take_letters(1);
         self.bury();
         self.flush_all();
         self.note_latency();
@@ -334,7 +401,7 @@ impl Shard {
             shards.ring(super::to_key(posted.trailing_zeros()), &self.shared);
             posted &= posted - 1;
         }
-        if self.wait_at_most().is_zero() {
+        if self.wait_at_most() == Some(Duration::ZERO) {
             shards.ring(usize::from(self.index), &self.shared);
         }
     }

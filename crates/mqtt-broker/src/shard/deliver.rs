@@ -8,12 +8,12 @@ use mqtt_codec::QoS;
 use super::{Shard, to_key, trace::Traced};
 use crate::{
     inbox::{Close, Deliver, Delivered, Describe, Letter, SendOut},
-    limits::{LETTERS_PER_TURN, RECEIVERS_AT_ONCE},
+    limits::RECEIVERS_AT_ONCE,
     message::{Message, Outgoing, Terms},
     offline::NotKept,
     session::KeptIn,
     shared::Shared,
-    topic_meters::TopicMeters,
+    topic_meters::{TopicMeter, TopicMeters},
 };
 
 /// Connections beside which a list of receivers is short.
@@ -53,6 +53,8 @@ impl Shard {
             spare,
             shared,
             turn_at,
+            meters,
+            index,
             ..
         } = self;
         let connection = connections.get_mut(to_key(slot)).filter(|c| !c.doomed);
@@ -65,6 +67,7 @@ impl Shard {
         if channel.is_some_and(|channel| channel != live.channel) {
             return Delivered::Gone;
         }
+        connection.urgency.note_delivery(outgoing.precedence());
         if let Some(persistent) = &live.persistent
             && outgoing.parts.qos.min(terms.qos) > QoS::AtMostOnce
         {
@@ -79,12 +82,14 @@ impl Shard {
             .output
             .get_or_insert_with(|| spare.pop().unwrap_or_default());
         let delivered = live.deliver(outgoing, terms, &shared.clock, output);
+        let meter = meters.id(outgoing.parts.topic, topic_meters(shared, *index));
         if delivered == Delivered::Sent {
-            output.note_message(*turn_at);
+            output.note_message(meter, *turn_at);
         }
         let behind = live.waiting().0 > 0;
         let traced = outgoing.id.map(|id| (id, Traced::of(live)));
-        self.meter_delivery(delivered, outgoing);
+        let len = outgoing.parts.payload.len();
+        meter_delivery(meters.meter(meter), delivered, len);
         if let Some((id, who)) = traced {
             self.trace_delivery(&who, (id, outgoing.parts.topic), delivered);
         }
@@ -94,29 +99,14 @@ impl Shard {
         delivered
     }
 
-    fn meter_delivery(&mut self, delivered: Delivered, outgoing: &Outgoing<'_>) {
-        let meter = self
-            .meters
-            .of(outgoing.parts.topic, meters(&self.shared, self.index));
-        match delivered {
-            Delivered::Sent | Delivered::Waits => {
-                meter.messages_out.one();
-                meter.bytes_out.add(outgoing.parts.payload.len());
-            }
-            // Counted when it is sent.
-            Delivered::Stored => {}
-            Delivered::Full | Delivered::Gone | Delivered::Expired => meter.dropped.one(),
-        }
-    }
-
     /// Counts a message that was kept for a client and is sent now.
     pub(super) fn meter_sent(&mut self, message: &Message, from: KeptIn, waited: Duration) {
         let parts = message.parts();
-        let meter = (self.meters).of(parts.topic, meters(&self.shared, self.index));
+        let meter = self.meter_of(parts.topic);
         meter.messages_out.one();
         meter.bytes_out.add(parts.payload.len());
         match from {
-            KeptIn::Store => self.latencies().deliver.observe(waited, 1),
+            KeptIn::Store => meter.deliver.observe(waited, 1),
             // How long it waited is not the broker's doing, or was noted otherwise.
             KeptIn::Away | KeptIn::Retained => {}
         }
@@ -124,22 +114,24 @@ impl Shard {
 
     /// Counts a message of a client.
     pub(super) fn meter_arrival(&mut self, outgoing: &Outgoing<'_>) {
-        let meter = self
-            .meters
-            .of(outgoing.parts.topic, meters(&self.shared, self.index));
+        let meter = self.meter_of(outgoing.parts.topic);
         meter.messages_in.one();
         meter.bytes_in.add(outgoing.parts.payload.len());
     }
 
+    pub(super) fn meter_of(&mut self, topic: &str) -> &TopicMeter {
+        (self.meters).of(topic, topic_meters(&self.shared, self.index))
+    }
+
     /// Takes what other shards have left here, as much as one turn allows.
-    pub(super) fn take_letters(&mut self) {
+    pub(super) fn take_letters(&mut self, shards: usize) {
         let mut letters = std::mem::take(&mut self.letters);
-        let mut left = LETTERS_PER_TURN;
+        let mut left = self.share(shards).letters;
         loop {
             // A list of many receivers is long: no more of them than there is room for.
             let careful = !self.fanouts.is_empty() || self.connections.len() > MANY;
             let (open, inbox) = (self.fanouts.open(), self.inbox(u32::from(self.index)));
-            inbox.take(&mut letters, open, careful);
+            inbox.take(&mut letters, (open, left), careful);
             left = left.saturating_sub(letters.len());
             let done = letters.is_empty() || left == 0;
             letters
@@ -176,7 +168,7 @@ impl Shard {
             reply,
         } = deliver;
         let outgoing = Outgoing::shared_from(&message);
-        if outgoing.place().precedence.class == TopicClass::Command {
+        if outgoing.precedence().class == TopicClass::Command {
             self.note_commands();
         }
         let delivered = self.deliver(slot, Some(channel), &outgoing, Terms::P2P);
@@ -227,7 +219,19 @@ impl Shard {
     }
 }
 
-fn meters(shared: &Shared, index: u16) -> &TopicMeters {
+fn meter_delivery(meter: &TopicMeter, delivered: Delivered, len: usize) {
+    match delivered {
+        Delivered::Sent | Delivered::Waits => {
+            meter.messages_out.one();
+            meter.bytes_out.add(len);
+        }
+        // Counted when it is sent.
+        Delivered::Stored => {}
+        Delivered::Full | Delivered::Gone | Delivered::Expired => meter.dropped.one(),
+    }
+}
+
+fn topic_meters(shared: &Shared, index: u16) -> &TopicMeters {
     let meters = shared.topic_meters.get(usize::from(index));
     meters.expect("each shard has its meters")
 }

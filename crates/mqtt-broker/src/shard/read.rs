@@ -27,7 +27,8 @@ enum Turn {
 }
 
 impl Shard {
-    pub(super) fn read_ready(&mut self) {
+    /// One of `shards`.
+    pub(super) fn read_ready(&mut self, shards: usize) {
         let mut buf = std::mem::take(&mut self.read_buf);
         let first = buf.get_mut(..FIRST_READ_LEN).unwrap_or_default();
         if self.read_row(Row::Urgent, first, LONG_TURN) {
@@ -36,16 +37,21 @@ impl Shard {
             self.visit_others();
             self.flush_all();
         }
-        let share = if self.turn_at < self.commands_until {
-            SHORT_TURN
-        } else {
-            LONG_TURN
-        };
+        let share = self.share(shards);
         self.read_row(Row::Others, first, share);
         // A few that say much must not hold up the many that say little.
         let more = buf.get_mut(..share.more_len).unwrap_or_default();
         self.read_row(Row::More, more, share);
         self.read_buf = buf;
+    }
+
+    /// For each of `shards` that have their turns one after the other.
+    pub(super) fn share(&self, shards: usize) -> TurnShare {
+        if self.turn_at < self.commands_until {
+            SHORT_TURN.split(shards)
+        } else {
+            LONG_TURN
+        }
     }
 
     /// There are commands here, and there will be others.

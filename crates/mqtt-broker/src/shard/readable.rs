@@ -9,7 +9,7 @@ use crate::limits::URGENT_FOR;
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// It gives commands, or answers them.
+    /// It gives commands, or is to answer them.
     Urgent,
     Others,
     /// Behind both, whoever says much.
@@ -49,7 +49,7 @@ impl Readable {
     }
 }
 
-/// Whether a client has given commands lately, or answered some.
+/// Whether a client has given commands lately, got some, or answered some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Urgency(u8);
 
@@ -60,6 +60,13 @@ impl Urgency {
             TopicClass::Command => URGENT_FOR,
             TopicClass::Normal => self.0.saturating_sub(1),
         };
+    }
+
+    /// It gets a message, and may answer it.
+    pub(super) const fn note_delivery(&mut self, precedence: Precedence) {
+        if matches!(precedence.class, TopicClass::Command) {
+            self.0 = URGENT_FOR;
+        }
     }
 
     pub(super) const fn row(self) -> Row {

@@ -63,19 +63,17 @@ impl Shard {
             }
         };
         let unread = connection.unread;
-        let (told, delivered) = (output.take_told(), output.take_delivered());
+        let told = output.take_told();
         let who = connection.session.live().filter(|_| !told.is_empty());
         let who = who.map(|live| Traced::of(live));
-        let done = output.is_done();
-        if !done {
-            connection.output = Some(output);
-        } else {
-            self.keep_spare(output);
-        }
-        self.counters().bytes_out.add(bytes_out);
-        if let Some(unsent) = delivered {
+        for unsent in output.take_delivered() {
             self.note_delivered(unsent);
         }
+        match self.connections.get_mut(to_key(slot)) {
+            Some(connection) if !output.is_done() => connection.output = Some(output),
+            _ => self.keep_spare(output),
+        }
+        self.counters().bytes_out.add(bytes_out);
         if let Some(who) = who {
             self.take_told(&who, told);
         }

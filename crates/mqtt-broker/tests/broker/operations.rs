@@ -130,7 +130,8 @@ async fn metrics_tell_of_topics_listeners_and_latency() {
     let group = "causeway_mqtt_group_clients{group=\"GID_csg_local\"}";
     assert_eq!(metric(&kit, group), 1);
     // Noted behind the write to the socket.
-    wait_for_metric(&kit, "causeway_mqtt_deliver_seconds_count", 1);
+    let delivered = "causeway_mqtt_deliver_seconds_count{parent_topic=\"csg_cmd\"}";
+    wait_for_metric(&kit, delivered, 1);
 
     let wrong = "tcp\",reason=\"not_authorized\"}";
     let wrong = format!("refused_total{{listener=\"{wrong}");
@@ -203,10 +204,13 @@ async fn a_client_that_publishes_too_fast_is_slowed_and_loses_nothing() {
 }
 
 /// Deliveries that took longer than two and a half seconds, and all of them.
-fn deliveries(kit: &Kit) -> (u64, u64) {
-    let name = "causeway_mqtt_deliver_seconds";
-    let within = metric(kit, &format!("{name}_bucket{{le=\"2.500000\"}}"));
-    let all = metric(kit, &format!("{name}_count"));
+fn deliveries(kit: &Kit, parent: &str) -> (u64, u64) {
+    let (name, of) = (
+        "causeway_mqtt_deliver_seconds",
+        format!("parent_topic=\"{parent}\""),
+    );
+    let within = metric(kit, &format!("{name}_bucket{{{of},le=\"2.500000\"}}"));
+    let all = metric(kit, &format!("{name}_count{{{of}}}"));
     (all - within, all)
 }
 
@@ -224,13 +228,13 @@ async fn a_message_is_as_late_as_its_client_s_answers_and_its_socket_make_it() {
     let Said::Publish { packet_id, .. } = raw.recv() else {
         panic!("not a message")
     };
-    wait_until(|| deliveries(&kit) == (0, 1));
+    wait_until(|| deliveries(&kit, "csg_cmd") == (0, 1));
     clock.advance(Duration::from_secs(3));
     raw.send(&Packet::PubAck(mqtt_codec::Ack::success(
         packet_id.unwrap(),
     )));
     assert!(matches!(raw.recv(), Said::Publish { .. }));
-    wait_until(|| deliveries(&kit) == (1, 2));
+    wait_until(|| deliveries(&kit, "csg_cmd") == (1, 2));
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn a_message_that_its_socket_does_not_take_is_not_delivered_yet() {
         publisher.say("lab/x", &payload, Delivery::AtMostOnce);
         publisher.ping();
     }
-    let (late, with_kernel) = deliveries(&lab.0);
+    let (late, with_kernel) = deliveries(&lab.0, "lab");
     assert_eq!(late, 0);
     clock.advance(Duration::from_secs(3));
     let all = lab.0.broker.metrics().messages_out;
@@ -255,6 +259,6 @@ fn a_message_that_its_socket_does_not_take_is_not_delivered_yet() {
     for _ in 0..all {
         assert_eq!(deaf.see().payload.len(), payload.len());
     }
-    wait_until(|| deliveries(&lab.0).1 == all);
-    assert!(deliveries(&lab.0).0 >= all - with_kernel);
+    wait_until(|| deliveries(&lab.0, "lab").1 == all);
+    assert!(deliveries(&lab.0, "lab").0 >= all - with_kernel);
 }
