@@ -69,6 +69,7 @@ fn failure(settings: &BucketSettings, error: &StoreError) -> Failure {
         StoreErrorKind::PreconditionFailed
         | StoreErrorKind::UploadLost
         | StoreErrorKind::Damaged
+        | StoreErrorKind::Undecipherable
         | StoreErrorKind::Source
         | StoreErrorKind::Other => Failure::new(
             ErrorCode::BucketUnreachable,

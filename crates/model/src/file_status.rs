@@ -25,6 +25,12 @@ pub enum FileState {
         /// How often, one after the other.
         failures: u32,
     },
+    /// Its object is there and cannot be opened: it has another key, was tampered with, or was
+    /// never encrypted. Nothing overwrites it but a new content of the whole file.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
     /// It is the local copy of a file that was changed on both sides.
     Conflict,
     /// Bytes of it are lost: the cache disk cannot read them, and they were not uploaded. The rest

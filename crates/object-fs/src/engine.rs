@@ -21,6 +21,7 @@ mod through;
 mod tree;
 mod trend;
 mod unlink;
+mod unreadable;
 mod write;
 
 use std::{
@@ -89,6 +90,8 @@ pub(crate) struct Engine {
     pub(crate) trend: trend::Trend,
     /// Files of which bytes were lost.
     pub(crate) lost: lost::Lost,
+    /// Files whose objects cannot be opened.
+    pub(crate) unreadable: unreadable::Unreadable,
     _lock: Option<DirLock>,
 }
 

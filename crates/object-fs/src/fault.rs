@@ -23,7 +23,9 @@ pub(crate) fn of_store(error: StoreError) -> VfsError {
         | StoreErrorKind::BucketNotFound
         | StoreErrorKind::AccessDenied
         | StoreErrorKind::PreconditionFailed => ErrorKind::Unavailable,
-        StoreErrorKind::Source | StoreErrorKind::Other => ErrorKind::Io,
+        StoreErrorKind::Undecipherable | StoreErrorKind::Source | StoreErrorKind::Other => {
+            ErrorKind::Io
+        }
     };
     VfsError::caused_by(kind, error.to_string(), error)
 }

@@ -6,9 +6,11 @@
 )]
 
 mod bucket;
+mod cipher;
 mod cold;
 mod conditions;
 mod disk;
+mod encrypted;
 mod express;
 mod files;
 mod lease;
@@ -31,13 +33,13 @@ use ::model::{ConflictPolicy, ShareMode, Writers};
 use bytes::Bytes;
 use cache::{Committer, MemDisk, MemKeyValue, Power};
 use clock::{Clock, Timestamp};
-use object_store::{Latency, MemStore, Metadata};
+use object_store::{Latency, MemStore, Metadata, ObjectStore};
 use vfs::{
     Attributes, Caller, Cookie, CreateMode, ErrorKind, Inode, Name, Rename, SetAttributes,
     Stability, Vfs as _, VfsResult,
 };
 
-use self::powered::Powered;
+use self::{cipher::Cipher, powered::Powered};
 use crate::{ObjectFs, ObjectFsConfig, UploadSettings, engine::Devices};
 
 /// A cache disk, a bucket, and the engine between them; it can crash and start again.
@@ -51,6 +53,8 @@ pub(super) struct Bench {
     pub(super) pace: Clock,
     /// Of the machine: index and disk stop with it, and so do its requests to the bucket.
     pub(super) power: Power,
+    /// What its objects are encrypted with, if they are.
+    pub(super) cipher: Option<Cipher>,
     committer: Committer,
     patience: Duration,
     fs: Option<Arc<ObjectFs>>,
@@ -93,10 +97,10 @@ impl Bench {
     /// One in the time of a runtime whose time is paused (see [`simulate`]), without threads:
     /// the same seed gives the same run.
     pub(super) async fn simulated(seed: u64) -> Self {
-        Self::simulated_as(seed, config()).await
+        Self::simulated_as(seed, config(), None).await
     }
 
-    /// The same in all modes that a share can have.
+    /// The same in all modes that a share can have, and with objects that are encrypted.
     pub(super) async fn simulated_in_modes(seed: u64) -> Self {
         let config = ObjectFsConfig {
             mode: match seed % 5 {
@@ -107,10 +111,11 @@ impl Bench {
             ignore_delete: seed % 7 == 6,
             ..config()
         };
-        Self::simulated_as(seed, config).await
+        let cipher = (seed % 4 == 1).then(|| Cipher::new(seed));
+        Self::simulated_as(seed, config, cipher).await
     }
 
-    async fn simulated_as(seed: u64, mut config: ObjectFsConfig) -> Self {
+    async fn simulated_as(seed: u64, mut config: ObjectFsConfig, cipher: Option<Cipher>) -> Self {
         let clock = Clock::of_runtime(Timestamp::from_millis(1_700_000_000_000));
         let store = Arc::new(MemStore::new(clock.clone()));
         // Store and disk overtake each other: in some runs the one is faster, in some the
@@ -124,8 +129,10 @@ impl Bench {
             // So that the files of a test are large enough for uploads in parts.
             config.uploads.part_bytes = 8 << 10;
         }
-        let mut bench = Self::in_time(store, config, clock, disk).await;
+        let mut bench = Self::built(store, config, clock, disk);
         bench.patience = SIMULATED_PATIENCE;
+        bench.cipher = cipher;
+        bench.start().await;
         bench
     }
 
@@ -135,8 +142,19 @@ impl Bench {
         clock: Clock,
         committer: Committer,
     ) -> Self {
+        let mut bench = Self::built(store, config, clock, committer);
+        bench.start().await;
+        bench
+    }
+
+    fn built(
+        store: Arc<MemStore>,
+        config: ObjectFsConfig,
+        clock: Clock,
+        committer: Committer,
+    ) -> Self {
         let power = Power::default();
-        let mut bench = Self {
+        Self {
             store,
             index: Arc::new(MemKeyValue::on(power.clone())),
             disk: Arc::new(MemDisk::on(power.clone(), DISK_BYTES)),
@@ -144,12 +162,11 @@ impl Bench {
             pace: clock.clone(),
             clock,
             power,
+            cipher: None,
             committer,
             patience: PATIENCE,
             fs: None,
-        };
-        bench.start().await;
-        bench
+        }
     }
 
     pub(super) fn fs(&self) -> &Arc<ObjectFs> {
@@ -158,7 +175,10 @@ impl Bench {
 
     pub(super) async fn start(&mut self) {
         let devices = self.devices();
-        let store = Arc::new(Powered::new(&self.store, &self.power));
+        let mut store: Arc<dyn ObjectStore> = Arc::new(Powered::new(&self.store, &self.power));
+        if let Some(cipher) = &self.cipher {
+            store = cipher.over(store);
+        }
         let clock = self.clock.clone();
         let fs = ObjectFs::open_on(self.config.clone(), store, clock, devices).await;
         self.fs = Some(fs.unwrap());
@@ -242,7 +262,9 @@ impl Bench {
     /// A second engine with an empty cache over the same bucket.
     pub(super) async fn second(&self) -> Self {
         let (store, config) = (Arc::clone(&self.store), self.config.clone());
-        let bench = Self::in_time(store, config, self.clock.clone(), self.committer).await;
+        let mut bench = Self::built(store, config, self.clock.clone(), self.committer);
+        bench.cipher.clone_from(&self.cipher);
+        bench.start().await;
         bench.imported().await;
         bench
     }
@@ -377,6 +399,15 @@ impl Bench {
     pub(super) fn object(&self, key: &str) -> Bytes {
         let object = self.store.object(key);
         object.unwrap_or_else(|| panic!("no object {key}")).bytes
+    }
+
+    /// What is in an object for those who have the key.
+    pub(super) fn opened(&self, key: &str) -> Bytes {
+        let bytes = self.object(key);
+        match &self.cipher {
+            Some(cipher) if !key.ends_with('/') => cipher.open(&bytes),
+            Some(_) | None => bytes,
+        }
     }
 
     pub(super) fn insert(&self, key: &str, bytes: impl Into<Bytes>) {

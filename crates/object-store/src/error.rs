@@ -25,6 +25,9 @@ pub enum StoreErrorKind {
     /// The bytes that arrived are not those that were sent: they are to be sent again, over
     /// whatever is there now.
     Damaged,
+    /// The object is there and cannot be opened: it has another key, was tampered with, or was
+    /// never encrypted.
+    Undecipherable,
     /// The source of the bytes failed.
     Source,
     /// Anything else.

@@ -20,7 +20,9 @@ pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use mem_store::{CallCounts, Faults, Latency, MemObject, MemStore};
 pub use throttle::{Direction, Throttle};
 pub use throttled::ThrottledStore;
-pub use upload::{PART_BYTES_MAX, PARTS_MAX, PartOf, Upload, UploadPage, UploadUnderWay};
+pub use upload::{
+    PART_BYTES_MAX, PARTS_MAX, PartOf, PartRules, Upload, UploadPage, UploadUnderWay,
+};
 
 pub use model::Timestamp;
 
@@ -169,6 +171,14 @@ pub trait ObjectStore: Send + Sync + 'static {
     async fn abort_upload(&self, upload: &Upload) -> StoreResult<()>;
     /// Lists uploads under way to keys that begin with `prefix`, after `after`.
     async fn list_uploads(&self, prefix: &str, after: Option<&Upload>) -> StoreResult<UploadPage>;
+    /// An upload as [`ObjectStore::list_uploads`] tells it.
+    fn as_listed(&self, upload: &Upload) -> Upload {
+        upload.clone()
+    }
+    /// Where parts can begin, and whether there is [`ObjectStore::copy_part`].
+    fn part_rules(&self) -> PartRules {
+        PartRules::default()
+    }
     /// Longest key that an object can have here.
     fn key_bytes_max(&self) -> usize {
         KEY_BYTES_MAX

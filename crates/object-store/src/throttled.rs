@@ -8,8 +8,8 @@ use futures::StreamExt as _;
 
 use crate::{
     ByteStream, CopyOptions, CopySource, ETag, ListPage, ObjectAttributes, ObjectMeta, ObjectStore,
-    PartOf, PartSource, Precondition, PutOptions, StoreResult, Throttle, Upload, UploadPage,
-    throttle::Direction,
+    PartOf, PartRules, PartSource, Precondition, PutOptions, StoreResult, Throttle, Upload,
+    UploadPage, throttle::Direction,
 };
 
 /// A store whose bodies go no faster than a [`Throttle`] lets them.
@@ -139,6 +139,14 @@ impl ObjectStore for ThrottledStore {
 
     async fn list_uploads(&self, prefix: &str, after: Option<&Upload>) -> StoreResult<UploadPage> {
         self.inner.list_uploads(prefix, after).await
+    }
+
+    fn as_listed(&self, upload: &Upload) -> Upload {
+        self.inner.as_listed(upload)
+    }
+
+    fn part_rules(&self) -> PartRules {
+        self.inner.part_rules()
     }
 
     fn key_bytes_max(&self) -> usize {

@@ -29,6 +29,25 @@ pub struct PartOf<'a> {
     pub range: Range<u64>,
 }
 
+/// What parts must be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartRules {
+    /// All but the last begin and end at a multiple of it.
+    pub step: u64,
+    /// Whether a part can be a range of another object.
+    pub can_copy: bool,
+}
+
+impl Default for PartRules {
+    /// Anywhere, and it can.
+    fn default() -> Self {
+        Self {
+            step: 1,
+            can_copy: true,
+        }
+    }
+}
+
 /// An upload as a listing has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadUnderWay {

@@ -22,7 +22,13 @@ const LAYERS: &[&[&str]] = &[
         "web-socket",
         "proxy-protocol",
     ],
-    &["cache", "mqtt-rpc", "mqtt-broker", "object-volume"],
+    &[
+        "cache",
+        "mqtt-rpc",
+        "mqtt-broker",
+        "object-cipher",
+        "object-volume",
+    ],
     &["object-fs"],
     &[
         "nfs-server",

@@ -314,6 +314,7 @@ fn store_failure(error: &StoreError, bucket: &BucketSettings) -> Failure {
         | StoreErrorKind::PreconditionFailed
         | StoreErrorKind::UploadLost
         | StoreErrorKind::Damaged
+        | StoreErrorKind::Undecipherable
         | StoreErrorKind::Source
         | StoreErrorKind::Other => (
             ErrorCode::Internal,

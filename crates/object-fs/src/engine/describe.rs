@@ -9,6 +9,7 @@ use super::Engine;
 use crate::{
     keys,
     manage::Unprotected,
+    node::Node,
     upload::{ItemStatus, Work},
 };
 
@@ -16,12 +17,16 @@ impl Engine {
     /// The state of a file or directory.
     pub(crate) async fn file_status(self: &Arc<Self>, path: &str) -> VfsResult<FileStatus> {
         let inode = self.resolve(path).await?;
-        let node = self.node(inode)?;
-        let cached_bytes = self.cached_bytes(&node)?;
+        self.status_of(&self.node(inode)?)
+    }
+
+    fn status_of(&self, node: &Arc<Node>) -> VfsResult<FileStatus> {
+        let inode = node.inode;
+        let cached_bytes = self.cached_bytes(node)?;
         let is_pinned = self.is_pinned(inode)?;
         let path = self.path_of(inode)?;
         let item = self.queue.item(&Work::Inode(inode));
-        let ranges = self.lost_ranges(&node)?;
+        let ranges = self.lost_ranges(node)?;
         let mut state = node.lock()?;
         let is_file = state.record.attributes.file_type == FileType::Regular;
         let clean = state.record.clean_generation;
@@ -35,8 +40,12 @@ impl Engine {
             is_dir: record.attributes.file_type == FileType::Directory,
             size: record.attributes().size,
             state: match state_of(item.as_ref(), &path) {
-                safe if ranges.is_empty() => safe,
-                _ => FileState::Lost { ranges },
+                _ if !ranges.is_empty() => FileState::Lost { ranges },
+                FileState::Clean => match self.why_unreadable(inode, record) {
+                    Some(reason) => FileState::Unreadable { reason },
+                    None => FileState::Clean,
+                },
+                safe => safe,
             },
             cached_bytes,
             dirty_bytes: if is_file {

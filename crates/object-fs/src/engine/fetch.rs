@@ -87,6 +87,9 @@ impl Engine {
             ) {
                 return self.refresh_changed(node).await;
             }
+            if kind == StoreErrorKind::Undecipherable {
+                self.note_unreadable(node, &message)?;
+            }
             if !kind.is_transient() || attempt == TRIES {
                 return Err(fault::of_store(StoreError::new(kind, &*message)));
             }

@@ -13,7 +13,7 @@ use vfs::{Attributes, FileType, Inode, VfsError};
 
 use super::{
     Engine, Identity, META_COUNTERS, Namespace, ROOT, jobs::Jobs, lost::Lost, make::DIR_SIZE,
-    pins::Pins, refresh::Refreshes, space::Space, trend::Trend,
+    pins::Pins, refresh::Refreshes, space::Space, trend::Trend, unreadable::Unreadable,
 };
 use crate::{
     ObjectFsConfig, OpenError,
@@ -173,6 +173,7 @@ impl Engine {
             jobs: Jobs::default(),
             trend: Trend::default(),
             lost: Lost::default(),
+            unreadable: Unreadable::default(),
             _lock: devices.lock,
         });
         engine.take_up_work()?;

@@ -202,6 +202,10 @@ impl Engine {
             }
             Err(e) => return Err(fault::of_store(e)),
         };
+        if remote.has_tag() && meta.etag == remote.etag {
+            // It cannot be read, and nobody has changed it: there is no other side.
+            return Ok(());
+        }
         if self.is_of(node, &meta) {
             return self.adopt_own(node, &remote, &meta).await;
         }

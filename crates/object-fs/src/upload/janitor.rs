@@ -82,7 +82,8 @@ impl Engine {
             let page = self.store.list_uploads("", after.as_ref()).await;
             let page = page.map_err(fault::of_store)?;
             let known = self.journalled_uploads()?;
-            let known: HashSet<Upload> = known.iter().filter_map(|(_, b)| b.upload()).collect();
+            let known = known.iter().filter_map(|(_, b)| b.upload());
+            let known: HashSet<Upload> = known.map(|u| self.store.as_listed(&u)).collect();
             for found in &page.uploads {
                 let is_old = found.since.is_some_and(|since| {
                     u128::from(now_ms.saturating_sub(since.as_millis())) >= age.as_millis()

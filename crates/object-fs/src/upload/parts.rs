@@ -122,10 +122,12 @@ impl Engine {
         open: &Open,
     ) -> Result<Vec<(u32, ETag)>, StoreError> {
         let picture = &open.journalled.begun.picture;
+        let rules = self.store.part_rules();
         let whole = Whole {
             size: picture.size,
-            base_len: picture.base_len,
+            base_len: if rules.can_copy { picture.base_len } else { 0 },
             part_bytes: picture.part_bytes,
+            step: rules.step,
         };
         let pieces = plan(whole, |range| frozen.is_unchanged(range));
         let done = AtomicU64::new(0);

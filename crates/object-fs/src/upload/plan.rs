@@ -28,6 +28,8 @@ pub(super) struct Whole {
     pub(super) base_len: u64,
     /// Least length of a part, but for the last.
     pub(super) part_bytes: u64,
+    /// Parts begin and end at a multiple of it, but for the end of the file: blocks at least.
+    pub(super) step: u64,
 }
 
 /// Parts that the bucket copies are so many times as large: they cost a request and no bytes.
@@ -38,11 +40,9 @@ const PARTS_PLANNED_MAX: u64 = PARTS_MAX - 100;
 /// The parts in order, without gaps. Ranges of which `is_unchanged` says so come from the object
 /// before.
 pub(super) fn plan(whole: Whole, is_unchanged: impl Fn(&Range<u64>) -> bool) -> Vec<Piece> {
-    let needed = whole
-        .size
-        .div_ceil(PARTS_PLANNED_MAX)
-        .next_multiple_of(BLOCK_LEN);
-    let part = whole.part_bytes.max(needed);
+    let step = whole.step.max(BLOCK_LEN);
+    let needed = whole.size.div_ceil(PARTS_PLANNED_MAX);
+    let part = whole.part_bytes.max(needed).next_multiple_of(step);
     let base = base_end(whole, part);
     let mut pieces: Vec<Piece> = Vec::new();
     for cell in cells(0..base, part, base < whole.size) {
@@ -86,7 +86,7 @@ fn base_end(whole: Whole, part: u64) -> u64 {
     let step = if part > PART_BYTES_MAX / 2 {
         part
     } else {
-        BLOCK_LEN
+        whole.step.max(BLOCK_LEN)
     };
     let end = end / step * step;
     if end < part { 0 } else { end }
@@ -153,6 +153,7 @@ mod tests {
             size,
             base_len,
             part_bytes: 8 * MIB,
+            step: 1,
         }
     }
 
@@ -188,6 +189,21 @@ mod tests {
     fn a_cut_file_is_copied_up_to_the_cut() {
         assert_eq!(shape(whole(30 * MIB, 30 * MIB), &[]), "=30");
         assert_eq!(shape(whole(30 * MIB, 3 * MIB), &[]), "+8 +8 +8 +6");
+    }
+
+    #[test]
+    fn parts_begin_where_the_store_lets_them() {
+        let step = 64 << 10;
+        let size = (1 << 40) + 5;
+        for base_len in [0, 9 * MIB + 5_000, size] {
+            let whole = Whole {
+                step,
+                ..whole(size, base_len)
+            };
+            let pieces = plan(whole, |_| true);
+            check(whole, &pieces);
+            assert!(pieces.iter().all(|piece| piece.range.start % step == 0));
+        }
     }
 
     #[test]
