@@ -9,6 +9,7 @@ use crate::{
     config::{RawBroker, RawConsole, RawGateway, RawUp},
     ctl::CtlArgs,
     logging::LogArgs,
+    roles::decrypt::DecryptArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -77,6 +78,8 @@ pub(crate) enum Role {
     Ctl(Box<CtlArgs>),
     /// Measure this program on this machine, side by side with others
     Bench(BenchArgs),
+    /// Read an encrypted object of a share without gateway and console: disaster recovery
+    Decrypt(DecryptArgs),
     /// Print the OpenAPI document of the console's API
     Openapi,
 }

@@ -37,7 +37,8 @@ use environment::Environment;
 use error::RoleError;
 use logging::LogFilterError;
 use roles::{
-    broker, console as console_role, fsck as fsck_role, gateway as gateway_role, reset_password, up,
+    broker, console as console_role, decrypt, fsck as fsck_role, gateway as gateway_role,
+    reset_password, up,
 };
 
 const EXIT_FAILED: u8 = 1;
@@ -60,7 +61,7 @@ fn run(cli: Cli) -> Result<()> {
     // something is wrong.
     let quiet = matches!(
         cli.role,
-        Role::Up(_) | Role::Ctl(_) | Role::Bench(_) | Role::Openapi
+        Role::Up(_) | Role::Ctl(_) | Role::Bench(_) | Role::Decrypt(_) | Role::Openapi
     );
     logging::start(&cli.log, if quiet { "warn" } else { "info" })?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -74,6 +75,7 @@ async fn dispatch(role: Role, clock: Clock) -> Result<()> {
         Role::Console(args) => run_console(args, clock).await?,
         Role::Gateway(args) => run_gateway(args, clock).await?,
         Role::Ctl(args) => ctl::run(*args, &Environment::read(), clock).await?,
+        Role::Decrypt(args) => decrypt::run(&args)?,
         Role::Openapi => ctl::print(&console::openapi_json())?,
         Role::Bench(args) => bench(args)?,
     }

@@ -4,6 +4,7 @@
 mod accounts;
 pub(crate) mod broker;
 pub(crate) mod console;
+pub(crate) mod decrypt;
 pub(crate) mod fsck;
 pub(crate) mod gateway;
 mod link;

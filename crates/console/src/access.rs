@@ -63,6 +63,7 @@ pub(crate) const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/gateways/{id}/shares/{name}", EVERY),
     ("PUT", "/api/v1/gateways/{id}/shares/{name}", OPERATE),
     ("DELETE", "/api/v1/gateways/{id}/shares/{name}", OPERATE),
+    ("POST", "/api/v1/gateways/{id}/shares/{name}/key", ADMIN),
     ("POST", "/api/v1/gateways/{id}/commands", OPERATE),
     ("GET", "/api/v1/commands", EVERY),
     ("GET", "/api/v1/commands/{id}", EVERY),

@@ -19,5 +19,7 @@ pub(crate) use gateway::{
 pub(crate) use history::History;
 pub(crate) use list::List;
 pub(crate) use overview::{CommandTotals, Overview};
-pub(crate) use share::{Check, CheckName, Checks, OpenShare, PlacedShare, Share, ShareGone};
+pub(crate) use share::{
+    Check, CheckName, Checks, ExportedKey, OpenShare, PlacedShare, Share, ShareGone,
+};
 pub(crate) use user::{LoggedIn, Login, Me, NewUser, PasswordChange, User};

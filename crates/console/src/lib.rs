@@ -27,6 +27,7 @@ mod pages;
 mod routes;
 mod server;
 mod share_checks;
+mod share_keys;
 mod stream;
 
 pub use bucket_probe::{BucketProbe, StoreProbe};

@@ -15,6 +15,7 @@ mod message_queue;
 mod metrics_history;
 mod overview;
 mod share_check;
+mod share_keys;
 mod shares;
 mod stream;
 mod users;
@@ -72,6 +73,7 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(events::list))
         .routes(routes!(shares::list, shares::create))
         .routes(routes!(share_check::check))
+        .routes(routes!(share_keys::export))
         .routes(routes!(shares::show, shares::replace, shares::delete))
         .routes(routes!(commands::issue))
         .routes(routes!(commands::list))

@@ -299,7 +299,8 @@ async fn overlap(
             format!(
                 "share `{}` of gateway {} already has the prefix `{}` of this bucket; choose \
                  another prefix or delete that share. Gateways can have objects in common if \
-                 their shares all say that many write, or if all but one are read only",
+                 their shares all say that many write, or if all but one are read only, and if \
+                 all have the same key, or none",
                 other.settings.name, other.gateway, other.settings.bucket.prefix
             ),
         ))

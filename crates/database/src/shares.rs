@@ -3,7 +3,7 @@
 //! The check that no two shares fight for the same objects is made here, in the transaction that
 //! stores the share, because only there it holds.
 
-use model::{BucketSettings, GatewayId, Intent, Secret, ShareName, ShareSettings};
+use model::{GatewayId, Intent, Secret, ShareName, ShareSettings};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, Set,
@@ -172,7 +172,7 @@ impl Database {
         }
         let name = settings.name.as_str();
         let mut open = settings.clone();
-        let secrets = take_secrets(&mut open.bucket);
+        let secrets = take_secrets(&mut open);
         let row = share::ActiveModel {
             gateway_id: Set(gateway.as_str().to_owned()),
             name: Set(name.to_owned()),
@@ -193,27 +193,35 @@ impl Database {
     fn settings(&self, row: share::Model) -> Result<ShareSettings> {
         let secrets = self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
         let mut settings = open_settings(row.settings)?;
-        put_secrets(&mut settings.bucket, secrets);
+        put_secrets(&mut settings, &secrets);
         Ok(settings)
     }
 }
 
-/// What is sealed of a bucket: its secret and, on a second line, what goes with keys that were
-/// lent. Neither has line ends.
-fn take_secrets(bucket: &mut BucketSettings) -> Secret {
-    let key = std::mem::take(&mut bucket.secret_access_key);
-    let token = std::mem::take(&mut bucket.session_token);
-    if token.is_empty() {
-        return key;
-    }
-    Secret::new(format!("{}\n{}", key.expose(), token.expose()))
+/// What is sealed of a share, a line each: the bucket's secret, what goes with keys that were
+/// lent, and the key of its objects. None has line ends; lines at the end that are empty are not
+/// there.
+fn take_secrets(settings: &mut ShareSettings) -> Secret {
+    let bucket = &mut settings.bucket;
+    let of_objects = settings.client_encryption.as_mut();
+    let secrets = [
+        std::mem::take(&mut bucket.secret_access_key),
+        std::mem::take(&mut bucket.session_token),
+        of_objects
+            .map(|e| std::mem::take(&mut e.key))
+            .unwrap_or_default(),
+    ];
+    let lines = secrets.each_ref().map(Secret::expose).join("\n");
+    Secret::new(lines.trim_end_matches('\n'))
 }
 
-fn put_secrets(bucket: &mut BucketSettings, sealed: Secret) {
-    if let Some((key, token)) = sealed.expose().split_once('\n') {
-        (bucket.secret_access_key, bucket.session_token) = (Secret::new(key), Secret::new(token));
-    } else {
-        bucket.secret_access_key = sealed;
+fn put_secrets(settings: &mut ShareSettings, sealed: &Secret) {
+    let mut lines = sealed.expose().split('\n').map(Secret::new);
+    let mut next = || lines.next().unwrap_or_default();
+    settings.bucket.secret_access_key = next();
+    settings.bucket.session_token = next();
+    if let Some(encryption) = &mut settings.client_encryption {
+        encryption.key = next();
     }
 }
 

@@ -8,6 +8,7 @@
 mod bandwidth;
 mod bundle;
 mod check;
+mod client_encryption;
 mod client_id;
 mod command;
 mod engine_settings;
@@ -30,6 +31,7 @@ mod writers;
 pub use bandwidth::{Bandwidth, DAY_MINUTES, LineLimits, LineWindow, Weekday};
 pub use bundle::{ActivationBundle, BUNDLE_PREFIX, BundleError};
 pub use check::{CheckFinding, ShareCheck};
+pub use client_encryption::ClientEncryption;
 pub use client_id::{CLIENT_ID_LEN_MAX, ClientId, ClientIdError, DeviceId, GroupId};
 pub use command::{
     COMMAND_LEN_MAX, Command, CommandId, Mark, Method, RemoteError, Reply, ReplyBody, WIRE_VERSION,

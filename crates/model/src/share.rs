@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::{ConflictPolicy, EngineSettings, Secret, Writers, client_id::text_type};
+use crate::{
+    ClientEncryption, ConflictPolicy, EngineSettings, Secret, Writers, client_id::text_type,
+};
 
 /// Longest share name.
 pub const SHARE_NAME_LEN_MAX: usize = 32;
@@ -188,6 +190,10 @@ pub struct ShareSettings {
     /// What becomes of a file that was changed on both sides.
     #[serde(default)]
     pub conflicts: ConflictPolicy,
+    /// Whether its gateway encrypts what it uploads, and with which key. Said once, when the share
+    /// is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_encryption: Option<ClientEncryption>,
     /// How its engine works.
     #[serde(default)]
     pub engine: EngineSettings,
@@ -209,14 +215,24 @@ impl ShareSettings {
             squash: Squash::default(),
             writers: Writers::default(),
             conflicts: ConflictPolicy::default(),
+            client_encryption: None,
             engine: EngineSettings::default(),
         }
     }
 
+    /// What the key is called with which its gateway encrypts, if it does.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.client_encryption.as_ref().map(|e| e.key_id.as_str())
+    }
+
     /// Whether this share and one of another gateway may hold some of the same objects: only if
-    /// it is clear who of them writes.
+    /// it is clear who of them writes, and each can read what the other wrote.
     #[must_use]
     pub fn gets_on_with(&self, other: &Self) -> bool {
+        if self.key_id() != other.key_id() {
+            return false;
+        }
         match (self.writers, other.writers) {
             (Writers::None, _) | (_, Writers::None) | (Writers::Many, Writers::Many) => true,
             // The lease lies below the prefix, so there is one for both.

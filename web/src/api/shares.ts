@@ -47,9 +47,18 @@ export function useStoreShare(gateway: string, replaces: string | undefined) {
 export function useDeleteShare(gateway: string, name: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: ({ force }: { force: boolean }) =>
-      request('DELETE', sharePath(gateway, name), { query: { force: force || undefined } }),
+    mutationFn: ({ force, forget_key }: { force: boolean; forget_key: boolean }) =>
+      request('DELETE', sharePath(gateway, name), {
+        query: { force: force || undefined, forget_key: forget_key || undefined },
+      }),
     onSuccess: () => cache.invalidateQueries({ queryKey: keys.shares(gateway) }),
+  });
+}
+
+/** The key that the gateway encrypts with; the audit log says who asked for it. */
+export function useExportKey(gateway: string, name: string) {
+  return useMutation({
+    mutationFn: () => request<{ key: string; key_id: string }>('POST', `${sharePath(gateway, name)}/key`),
   });
 }
 

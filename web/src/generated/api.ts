@@ -1070,6 +1070,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{id}/shares/{name}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export the key that the objects of a share are encrypted with. Whoever has it can read them
+         *     all, with `causeway decrypt`; the audit log says who asked for it.
+         */
+        post: operations["export_share_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1291,6 +1311,16 @@ export interface components {
             /** @description In the order in which they should be mended. */
             checks: components["schemas"]["Check"][];
         };
+        /** @description The key of a share whose gateway encrypts what it uploads. */
+        ClientEncryption: {
+            /**
+             * @description The key, 64 hexadecimal digits. If it is empty for a new share, the console makes one; it
+             *     never leaves the console but towards the gateway, and by an export.
+             */
+            key?: string;
+            /** @description What the key is called: derived from it, and telling nothing of it. The console sets it. */
+            key_id?: string;
+        };
         /** @description One client. */
         ClientSession: {
             /** @description Its address, `ip:port`. */
@@ -1501,6 +1531,13 @@ export interface components {
             severity: components["schemas"]["Severity"];
             /** @description The share it is about. */
             share?: string | null;
+        };
+        /** @description The key of a share's objects. */
+        ExportedKey: {
+            /** @description The key: 64 hexadecimal digits. */
+            key: string;
+            /** @description What it is called. */
+            key_id: string;
         };
         /** @description How express sync of a share does. */
         ExpressStatus: {
@@ -2533,6 +2570,11 @@ export interface components {
             /** @description How requests to OSS are signed. */
             signature: components["schemas"]["OssSignature"];
         };
+        /** @description Encryption at the gateway, without the key. */
+        OpenEncryption: {
+            /** @description What the key is called. */
+            key_id: string;
+        };
         /** @description What is wanted of a share, without its secret. */
         OpenShare: {
             /** @description Who may reach it. */
@@ -2544,6 +2586,7 @@ export interface components {
              * @description Room on the cache disk, in bytes.
              */
             cache_bytes_max: number;
+            client_encryption?: components["schemas"]["OpenEncryption"] | null;
             /** @description What becomes of a file that was changed on both sides. */
             conflicts: components["schemas"]["ConflictPolicy"];
             /** @description How its engine works. */
@@ -2749,6 +2792,7 @@ export interface components {
              * @description Room on the cache disk for data of this share, in bytes.
              */
             cache_bytes_max?: number;
+            client_encryption?: components["schemas"]["ClientEncryption"] | null;
             /** @description What becomes of a file that was changed on both sides. */
             conflicts?: components["schemas"]["ConflictPolicy"];
             /** @description How its engine works. */
@@ -3737,6 +3781,8 @@ export interface operations {
             query?: {
                 /** @description Do it although bytes may be lost that are not yet safe in the object store. */
                 force?: boolean;
+                /** @description Delete it although nobody but those who exported its key can read its objects then. */
+                forget_key?: boolean;
             };
             header?: never;
             path: {
@@ -5499,6 +5545,37 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description what went wrong, and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_share_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedKey"];
                 };
             };
             /** @description what went wrong, and what to do */

@@ -68,6 +68,15 @@ pub(super) struct SettingsArgs {
     /// File with the session token of keys that were lent for a while (STS)
     #[arg(long, value_name = "FILE")]
     session_token_file: Option<PathBuf>,
+    /// The gateway encrypts what it uploads, with a new key (create only; see `share export-key`)
+    #[arg(long)]
+    encrypt: bool,
+    /// The same, with the key in this file: 64 hexadecimal digits; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    encryption_key_file: Option<PathBuf>,
+    /// The same, with the key of another share, which `share show` names
+    #[arg(long, value_name = "ID", conflicts_with = "encryption_key_file")]
+    encryption_key_id: Option<String>,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -181,8 +190,25 @@ impl SettingsArgs {
         put(settings, "conflicts", conflicts.map(|policy| json!(policy)));
         let access = (!self.allow.is_empty()).then(|| json!(self.allow));
         put(settings, "access", access);
+        put(settings, "client_encryption", self.client_encryption()?);
         self.engine.apply(settings);
         Ok(())
+    }
+
+    fn client_encryption(&self) -> Result<Option<Value>, CtlError> {
+        if let Some(id) = &self.encryption_key_id {
+            return Ok(Some(json!({"key_id": id})));
+        }
+        let Some(file) = &self.encryption_key_file else {
+            return Ok(self.encrypt.then(|| json!({})));
+        };
+        let input = SecretInput {
+            what: "Encryption key",
+            file: Some(file),
+            flag: "--encryption-key-file",
+            variable: ("", None),
+        };
+        Ok(Some(json!({"key": input.read()?})))
     }
 
     fn apply_bucket(

@@ -1,5 +1,7 @@
 //! `ctl share`.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use model::{Method, ShareName};
 use reqwest::Method as HttpMethod;
@@ -15,6 +17,7 @@ use super::{
     table::{self, Column, Format, column},
     units,
 };
+use crate::private_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ShareVerb {
@@ -62,8 +65,20 @@ pub(super) enum ShareVerb {
         /// Even if it has data that is not in the bucket yet
         #[arg(long)]
         force: bool,
+        /// Even if its key goes with it, without which nobody can read its objects
+        #[arg(long)]
+        forget_key: bool,
         #[command(flatten)]
         confirm: ConfirmArgs,
+    },
+    /// Write the key that the objects of a share are encrypted with to a file: with it, and
+    /// `causeway decrypt`, they can be read without gateway and console. Audited
+    ExportKey {
+        #[command(flatten)]
+        share: ShareArgs,
+        /// File to be written, mode 0600; standard output if it is not given
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Look now for changes made in the bucket by others
     Sync {
@@ -137,6 +152,11 @@ const CARD: &[Column] = &[
         "deletes ignored",
         "/settings/engine/ignore_delete",
         Format::YesNo,
+    ),
+    column(
+        "encryption key",
+        "/settings/client_encryption/key_id",
+        Format::Text,
     ),
     column(
         "encryption",
@@ -220,8 +240,13 @@ pub(super) async fn run(context: &Context<'_>, verb: ShareVerb) -> Result<(), Ct
         ShareVerb::Delete {
             share,
             force,
+            forget_key,
             confirm,
-        } => delete(context, &share, force, confirm).await,
+        } => {
+            let flags = [("force", force), ("forget_key", forget_key)];
+            delete(context, &share, &flags, confirm).await
+        }
+        ShareVerb::ExportKey { share, file } => export_key(context, &share, file.as_deref()).await,
         ShareVerb::Sync { share, path, wait } => {
             let mut params = json!({"share": share.share});
             if let (Some(params), Some(path)) = (params.as_object_mut(), path) {
@@ -341,7 +366,7 @@ fn made(done: &str, share: &Value) -> String {
 async fn delete(
     context: &Context<'_>,
     share: &ShareArgs,
-    force: bool,
+    flags: &[(&str, bool)],
     confirm: ConfirmArgs,
 ) -> Result<(), CtlError> {
     let id = find(context, &share.gateway).await?;
@@ -358,15 +383,39 @@ async fn delete(
     if confirm.confirm(context.output, &what)? == Go::No {
         return Ok(());
     }
-    let query: &[_] = if force {
-        &[("force", "true".to_owned())]
-    } else {
-        &[]
-    };
-    let answer = context.api.delete(&path, query).await?;
+    let given = flags.iter().filter(|(_, is_given)| *is_given);
+    let query: Vec<_> = given.map(|(flag, _)| (*flag, "true".to_owned())).collect();
+    let answer = context.api.delete(&path, &query).await?;
     context
         .output
         .show(&answer, || format!("Deleted share {}.\n", share.share))
+}
+
+async fn export_key(
+    context: &Context<'_>,
+    share: &ShareArgs,
+    file: Option<&Path>,
+) -> Result<(), CtlError> {
+    let id = find(context, &share.gateway).await?;
+    let [gateways, id, shares, name] = share.path(&id);
+    let path = [gateways, id, shares, name, "key"];
+    let mut answer = context.api.call(HttpMethod::POST, &path, &[], None).await?;
+    let text = |answer: &Value, field: &str| {
+        let value = answer.get(field).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let (key, key_id) = (text(&answer, "key"), text(&answer, "key_id"));
+    let Some(file) = file else {
+        return context.output.show(&answer, || format!("{key}\n"));
+    };
+    private_file::write(file, format!("{key}\n").as_bytes())?;
+    if let Some(answer) = answer.as_object_mut() {
+        answer.remove("key");
+    }
+    let shown = file.display();
+    context.output.show(&answer, || {
+        format!("Wrote key {key_id} to {shown}. Keep it where the bucket is not.\n")
+    })
 }
 
 pub(super) async fn act(

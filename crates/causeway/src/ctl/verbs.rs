@@ -67,6 +67,15 @@ const VERBS: &[Verb] = &[
          --secret-key-file key.txt --session-token-file token.txt",
     ),
     (
+        "create_share",
+        "causeway ctl share create london plans --endpoint https://s3.example.com \
+         --bucket acme --prefix plans/ --access-key-id AKIA… --encrypt",
+    ),
+    (
+        "export_share_key",
+        "causeway ctl share export-key london plans --file plans.key",
+    ),
+    (
         "delete_share",
         "causeway ctl share delete london projects --dry-run",
     ),

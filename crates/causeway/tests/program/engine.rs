@@ -1,5 +1,7 @@
 //! How a share's engine works, said by `causeway ctl` and seen by NFS clients and the bucket.
 
+mod encryption;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use clock::Clock;
@@ -98,7 +100,9 @@ impl Site {
     fn read(&self, path: &str) -> Vec<u8> {
         let back = self.dir.path().join("back");
         nfs_copy(&nfs_url(self.nfs, path), &back.display().to_string());
-        fs::read(back).unwrap()
+        let content = fs::read(&back).unwrap();
+        fs::remove_file(back).unwrap();
+        content
     }
 
     fn object(&self, key: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use model::{
     AccessRule, BucketSettings, ConflictPolicy, EngineSettings, ErrorCode, Failure, OssSignature,
-    Provider, ShareName, ShareProtocol, ShareSettings, ShareStatus, Squash, Writers,
+    Provider, Secret, ShareName, ShareProtocol, ShareSettings, ShareStatus, Squash, Writers,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,6 +42,23 @@ impl From<BucketSettings> for OpenBucket {
     }
 }
 
+/// Encryption at the gateway, without the key.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct OpenEncryption {
+    /// What the key is called.
+    pub(crate) key_id: String,
+}
+
+/// The key of a share's objects.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExportedKey {
+    /// What it is called.
+    pub(crate) key_id: String,
+    /// The key: 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    pub(crate) key: Secret,
+}
+
 /// What is wanted of a share, without its secret.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct OpenShare {
@@ -67,6 +84,8 @@ pub(crate) struct OpenShare {
     pub(crate) writers: Writers,
     /// What becomes of a file that was changed on both sides.
     pub(crate) conflicts: ConflictPolicy,
+    /// Which key its gateway encrypts with what it uploads, if it does.
+    pub(crate) client_encryption: Option<OpenEncryption>,
     /// How its engine works.
     pub(crate) engine: EngineSettings,
 }
@@ -85,6 +104,9 @@ impl From<ShareSettings> for OpenShare {
             squash: settings.squash,
             writers: settings.writers,
             conflicts: settings.conflicts,
+            client_encryption: settings
+                .client_encryption
+                .map(|e| OpenEncryption { key_id: e.key_id }),
             engine: settings.engine,
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     share_checks::{self, Purpose},
+    share_keys,
 };
 
 /// What the share is checked for.
@@ -40,6 +41,7 @@ pub(super) async fn check(
     let purpose = match replaces.as_deref().map(str::parse::<ShareName>) {
         Some(Ok(name)) if name == settings.name => {
             keep_secret(&app, &id, &mut settings).await?;
+            share_keys::keep(&app, &id, &mut settings).await?;
             Purpose::Replace
         }
         Some(_) => {
@@ -47,7 +49,10 @@ pub(super) async fn check(
                 "a share keeps its name: clients mount it by it",
             ));
         }
-        None => Purpose::Create,
+        None => {
+            share_keys::complete(&app, &mut settings).await?;
+            Purpose::Create
+        }
     };
     let checks = share_checks::run(&app, &id, &settings, purpose).await?;
     Ok(Json(Checks { checks }))

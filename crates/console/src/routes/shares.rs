@@ -19,6 +19,7 @@ use crate::{
     extract::{Json, Path, Query},
     fleet::{Notice, view},
     share_checks::{self, Purpose},
+    share_keys,
     stream::Item,
 };
 
@@ -67,6 +68,7 @@ pub(super) async fn create(
 ) -> ApiResult<(StatusCode, Json<Share>)> {
     let id = gateway_id(&id)?;
     share_checks::tidy(&mut settings);
+    share_keys::complete(&app, &mut settings).await?;
     if dry_run {
         let share = checked(&app, &id, settings, Purpose::Create).await?;
         return Ok((StatusCode::OK, Json(share)));
@@ -94,6 +96,7 @@ pub(super) async fn replace(
     }
     share_checks::tidy(&mut settings);
     keep_secret(&app, &id, &mut settings).await?;
+    share_keys::keep(&app, &id, &mut settings).await?;
     refuse_move(&app, &id, &settings).await?;
     let share = if dry_run {
         checked(&app, &id, settings, Purpose::Replace).await?
@@ -103,22 +106,37 @@ pub(super) async fn replace(
     Ok(Json(share))
 }
 
+/// Whether a key may be lost.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ForgetKey {
+    /// Delete it although nobody but those who exported its key can read its objects then.
+    #[serde(default)]
+    forget_key: bool,
+}
+
 /// Delete a share; its objects stay in the bucket.
 #[utoipa::path(delete, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
-    operation_id = "delete_share", params(Force, ("id" = String, Path), ("name" = String, Path)),
+    operation_id = "delete_share",
+    params(Force, ForgetKey, ("id" = String, Path), ("name" = String, Path)),
     responses((status = 204)))]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path((id, name)): Path<(String, String)>,
     Query(Force { force }): Query<Force>,
+    Query(ForgetKey { forget_key }): Query<ForgetKey>,
 ) -> ApiResult<StatusCode> {
     let (id, name) = (gateway_id(&id)?, share_name(&name)?);
-    let deed = deed("share.delete", &id, &name, json!({"force": force}));
+    let details = json!({"force": force, "forget_key": forget_key});
+    let deed = deed("share.delete", &id, &name, details);
     let acting = Arc::clone(&app);
     let work = async move {
         acting.database.share(&id, &name).await?;
         refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
+        if !forget_key {
+            share_keys::refuse_loss(&acting, &id, Some(&name)).await?;
+        }
         let change = ShareChange::Remove(name.clone());
         let version = acting.database.change_shares(&id, &change).await?;
         acting.stream.publish(Item::ShareGone(ShareGone {

@@ -112,7 +112,7 @@ fn may(role: &str, method: &Method, path: &str) -> bool {
             let reads = *method == Method::GET && !path.ends_with("/registration-code");
             reads || rules.iter().any(|noun| path.contains(noun))
         }
-        "operator" => true,
+        "operator" => !path.ends_with("/key"),
         _ => *method == Method::GET && !path.ends_with("/registration-code"),
     }
 }

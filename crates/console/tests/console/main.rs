@@ -12,6 +12,7 @@ mod gateways;
 mod logins;
 mod recovery;
 mod server;
+mod share_keys;
 mod shares;
 mod stream;
 mod support;

@@ -16,6 +16,7 @@ use model::{
     ShareAction, ShareProtocol, ShareSettings, ShareStatus,
 };
 use nfs_server::{ExportOptions, NfsServer};
+use object_cipher::{CipherStore, Layout, ShareKey, SystemSalts};
 use object_fs::{
     FsEvent, ObjectFs, ObjectFsConfig, OpenError, SyncError, SyncSummary, UploadSettings,
 };
@@ -100,6 +101,23 @@ impl NfsShares {
     }
 }
 
+/// The store as the engine sees it: in the clear.
+fn encrypted(
+    store: Arc<dyn ObjectStore>,
+    settings: &ShareSettings,
+) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let Some(encryption) = &settings.client_encryption else {
+        return Ok(store);
+    };
+    let key = ShareKey::parse(&encryption.key).map_err(|e| {
+        let text = format!("the key that its objects are encrypted with cannot be used: {e}");
+        Failure::new(ErrorCode::InvalidArgument, text)
+    })?;
+    let salts = Arc::new(SystemSalts);
+    let layout = Layout::default();
+    Ok(Arc::new(CipherStore::new(store, key, layout, salts)))
+}
+
 fn directory_of(settings: &ShareSettings) -> Result<DirectoryPlace<'_>, Failure> {
     let invalid = |text: String| Failure::new(ErrorCode::InvalidArgument, text);
     if settings.engine.encryption != ServerEncryption::BucketDefault {
@@ -131,6 +149,7 @@ impl ShareFactory for NfsShares {
         let throttle = Arc::new(throttle);
         let store = self.open_store(settings, Some(Arc::clone(&keys))).await?;
         let store = Arc::new(ThrottledStore::new(store, Arc::clone(&throttle)));
+        let store = encrypted(store, settings)?;
         let config = ObjectFsConfig {
             name: settings.name.clone(),
             dir: dir.to_owned(),

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useDeleteShare } from '../../api/shares';
 import type { Gateway, Share } from '../../api/types';
@@ -19,6 +20,7 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
   const remove = useDeleteShare(gateway.id, name);
   const navigate = useNavigate();
   const notify = useNotify();
+  const [forget, setForget] = useState(false);
   const dirty = share.status?.dirty_bytes ?? 0;
   return (
     <ConfirmDelete
@@ -29,7 +31,7 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
       forceText="Delete it all the same. What was not uploaded yet is lost."
       onClose={onClose}
       onConfirm={(choice) =>
-        remove.mutate(choice, {
+        remove.mutate({ ...choice, forget_key: forget }, {
           onSuccess: () => {
             notify({ kind: 'done', text: `Share ${name} was deleted.` });
             void navigate(`/gateways/${gateway.id}`);
@@ -50,6 +52,17 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
           {formatBytes(dirty)} in {plural(share.status?.dirty_files ?? 0, 'file')} are not in the bucket yet. Wait
           until they are uploaded, or they are lost.
         </Banner>
+      )}
+      {share.settings.client_encryption && (
+        <label className="checkbox">
+          <input
+            type="checkbox"
+            checked={forget}
+            onChange={(event) => setForget(event.target.checked)}
+            data-testid="delete-forget-key"
+          />
+          Its key is exported, or may be lost: without it nobody can read its objects.
+        </label>
       )}
     </ConfirmDelete>
   );

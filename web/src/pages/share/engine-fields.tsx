@@ -56,7 +56,7 @@ function ModeFields({ form, errors, onChange }: EngineFieldsProps) {
           data-testid="share-ignore-delete"
         />
         <SelectField
-          label="Objects are encrypted"
+          label="Store encrypts"
           value={form.encryption}
           options={ENCRYPTION}
           onChange={(encryption) => onChange({ encryption })}

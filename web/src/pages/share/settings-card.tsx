@@ -62,7 +62,17 @@ export function SettingsCard({ settings }: { settings: ShareSettings }) {
           { name: 'Changed on both sides', value: CONFLICTS[settings.conflicts] },
           { name: 'Mode', value: MODES[engine.mode] },
           { name: 'Deleted files', value: engine.ignore_delete ? 'their objects stay' : 'their objects go' },
-          { name: 'Objects are encrypted', value: ENCRYPTION[engine.encryption.method] },
+          {
+            name: 'Gateway encrypts',
+            value: settings.client_encryption ? (
+              <>
+                with key <span className="mono">{settings.client_encryption.key_id}</span>
+              </>
+            ) : (
+              'no'
+            ),
+          },
+          { name: 'Store encrypts', value: ENCRYPTION[engine.encryption.method] },
           { name: 'Uploads', value: uploadsText(engine.uploads) },
           { name: 'Opened directories', value: refresh === 0 ? 'as they are known' : `at most ${formatSpan(refresh * 1000)} old` },
           { name: 'Clients’ bandwidth', value: clients },

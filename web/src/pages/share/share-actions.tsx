@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useIssueCommand } from '../../api/commands';
 import { useCan } from '../../api/session';
+import { useExportKey } from '../../api/shares';
 import type { Gateway, Share } from '../../api/types';
 import { Button } from '../../components/button';
 import { LinkButton } from '../../components/link-button';
@@ -18,7 +19,7 @@ export function ShareActions({ gateway, share }: ShareActionsProps) {
   const issue = useIssueCommand();
   const notify = useNotify();
   if (!allowed) return null;
-  const { name } = share.settings;
+  const { name, client_encryption } = share.settings;
   const run = (method: string) =>
     issue.mutate(
       { gateway: gateway.id, method, params: { share: name } },
@@ -47,6 +48,7 @@ export function ShareActions({ gateway, share }: ShareActionsProps) {
       >
         Restart
       </Button>
+      {client_encryption && <ExportKey gateway={gateway} name={name} />}
       <Button icon="trash" kind="danger" onClick={() => setDeleting(true)} data-testid="share-delete">
         Delete
       </Button>
@@ -56,4 +58,37 @@ export function ShareActions({ gateway, share }: ShareActionsProps) {
       {deleting && <DeleteShareDialog gateway={gateway} share={share} onClose={() => setDeleting(false)} />}
     </>
   );
+}
+
+/** Saves the key as a file: without console and gateway it is all that opens the objects. */
+function ExportKey({ gateway, name }: { gateway: Gateway; name: string }) {
+  const allowed = useCan('administer');
+  const exporting = useExportKey(gateway.id, name);
+  const notify = useNotify();
+  if (!allowed) return null;
+  return (
+    <Button
+      icon="key"
+      title="Save the key that its objects are encrypted with; the audit log says who did"
+      disabled={exporting.isPending}
+      onClick={() =>
+        exporting.mutate(undefined, {
+          onSuccess: ({ key }) => save(`${name}.key`, `${key}\n`),
+          onError: (error) => notify({ kind: 'problem', error }),
+        })
+      }
+      data-testid="share-export-key"
+    >
+      Export key
+    </Button>
+  );
+}
+
+function save(name: string, text: string) {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }

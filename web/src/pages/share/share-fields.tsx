@@ -3,7 +3,7 @@ import { Card } from '../../components/card';
 import { SelectField, TextField } from '../../components/field';
 import { AccessRules } from './access-rules';
 import { EngineFields } from './engine-fields';
-import type { FormErrors, ShareForm } from './share-form-state';
+import type { ClientEncryptionChoice, FormErrors, ShareForm } from './share-form-state';
 
 const PROVIDERS: [Provider, string][] = [
   ['s3', 'Amazon S3, or anything that speaks it'],
@@ -32,6 +32,13 @@ const CONFLICTS: [ConflictPolicy, string][] = [
   ['keep_both', 'keep both; ours moves to .conflicts/'],
   ['bucket_wins', 'the bucket wins; our change is dropped'],
   ['gateway_wins', 'the gateway wins; the object is overwritten'],
+];
+
+const CLIENT_ENCRYPTION: [ClientEncryptionChoice, string][] = [
+  ['none', 'no: objects are ordinary ones'],
+  ['new_key', 'yes, with a new key'],
+  ['key_of_share', 'yes, with the key of another share'],
+  ['own_key', 'yes, with a key of your own'],
 ];
 
 const SIGNATURES: [OssSignature, string][] = [
@@ -129,6 +136,7 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
           data-testid="share-prefix"
         />
         {!isDirectory && <KeyFields form={form} errors={errors} editing={editing} onChange={onChange} />}
+        {!editing && <EncryptionFields form={form} errors={errors} editing={editing} onChange={onChange} />}
       </div>
     </Card>
   );
@@ -165,6 +173,44 @@ function KeyFields({ form, errors, editing, onChange }: ShareFieldsProps) {
         autoComplete="off"
         data-testid="share-session-token"
       />
+    </>
+  );
+}
+
+function EncryptionFields({ form, errors, onChange }: ShareFieldsProps) {
+  return (
+    <>
+      <SelectField
+        label="Gateway encrypts"
+        hint="Then the bucket knows names and lengths, and no content. It cannot be changed later."
+        value={form.client_encryption}
+        options={CLIENT_ENCRYPTION}
+        onChange={(client_encryption) => onChange({ client_encryption })}
+        data-testid="share-client-encryption"
+      />
+      {form.client_encryption === 'key_of_share' && (
+        <TextField
+          label="Id of its key"
+          hint="As that share shows it."
+          error={errors.client_key_id}
+          value={form.client_key_id}
+          onChange={(client_key_id) => onChange({ client_key_id })}
+          spellCheck={false}
+          data-testid="share-client-key-id"
+        />
+      )}
+      {form.client_encryption === 'own_key' && (
+        <TextField
+          label="Key"
+          hint="64 hexadecimal digits, such as “openssl rand -hex 32” gives."
+          error={errors.client_key}
+          type="password"
+          value={form.client_key}
+          onChange={(client_key) => onChange({ client_key })}
+          autoComplete="off"
+          data-testid="share-client-key"
+        />
+      )}
     </>
   );
 }

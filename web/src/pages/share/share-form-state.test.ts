@@ -22,6 +22,7 @@ const SETTINGS: ShareSettings = {
   squash: 'none',
   writers: 'many',
   conflicts: 'gateway_wins',
+  client_encryption: null,
   engine: {
     mode: 'write_through',
     ignore_delete: true,
@@ -51,6 +52,17 @@ it('an edit that touches nothing changes nothing', () => {
 it('a prefix gets its slash and texts lose their blanks', () => {
   const draft = draftOf({ ...EMPTY_FORM, name: ' a ', prefix: ' team/x ', cache_gib: '1.5' });
   expect([draft.name, draft.bucket.prefix, draft.cache_bytes_max]).toEqual(['a', 'team/x/', 1_610_612_736]);
+});
+
+it('the gateway encrypts with the key that was chosen', () => {
+  const chosen = (change: object) => draftOf({ ...EMPTY_FORM, ...change }).client_encryption;
+  expect(chosen({})).toBeNull();
+  expect(chosen({ client_encryption: 'new_key', client_key: 'left over' })).toEqual({ key_id: '', key: '' });
+  const key_id = '0123456789abcdef0123456789abcdef';
+  expect(chosen({ client_encryption: 'key_of_share', client_key_id: ` ${key_id} ` })).toEqual({ key_id, key: '' });
+  const encrypted: ShareSettings = { ...SETTINGS, client_encryption: { key_id } };
+  expect(draftOf(formOf(encrypted), encrypted).client_encryption).toEqual({ key_id, key: '' });
+  expect(formErrors({ ...formOf(SETTINGS), client_encryption: 'own_key', client_key: 'ab' }, true)).toHaveProperty('client_key');
 });
 
 it('a row of the access rules that was left empty is no rule', () => {

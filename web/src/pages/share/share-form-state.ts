@@ -31,7 +31,13 @@ export interface ShareForm extends EngineForm {
   squash: Squash;
   writers: Writers;
   conflicts: ConflictPolicy;
+  client_encryption: ClientEncryptionChoice;
+  client_key_id: string;
+  client_key: string;
 }
+
+/** Whether the gateway encrypts what it uploads; of a share that is there, that stays as it is. */
+export type ClientEncryptionChoice = 'none' | 'new_key' | 'key_of_share' | 'own_key';
 
 const GIB = 1024 ** 3;
 
@@ -54,6 +60,9 @@ export const EMPTY_FORM: ShareForm = {
   squash: 'root',
   writers: 'one',
   conflicts: 'keep_both',
+  client_encryption: 'none',
+  client_key_id: '',
+  client_key: '',
   ...EMPTY_ENGINE_FORM,
 };
 
@@ -73,6 +82,9 @@ export function formOf(settings: ShareSettings): ShareForm {
     squash: settings.squash,
     writers: settings.writers,
     conflicts: settings.conflicts,
+    client_encryption: settings.client_encryption ? 'key_of_share' : 'none',
+    client_key_id: settings.client_encryption?.key_id ?? '',
+    client_key: '',
   };
 }
 
@@ -102,8 +114,23 @@ export function draftOf(form: ShareForm, replaced?: ShareSettings): ShareDraft {
     squash: form.squash,
     writers: form.writers,
     conflicts: form.conflicts,
+    client_encryption: clientEncryptionOf(form),
     engine: engineOf(form),
   };
+}
+
+/** What is empty, the console sets. */
+function clientEncryptionOf(form: ShareForm): ShareDraft['client_encryption'] {
+  switch (form.client_encryption) {
+    case 'none':
+      return null;
+    case 'new_key':
+      return { key_id: '', key: '' };
+    case 'key_of_share':
+      return { key_id: form.client_key_id.trim(), key: '' };
+    case 'own_key':
+      return { key_id: '', key: form.client_key.trim() };
+  }
 }
 
 /** A row that was left empty is no rule. */
@@ -139,6 +166,12 @@ export function formErrors(form: ShareForm, editing: boolean): FormErrors {
     if (!editing) require('secret_access_key', 'Enter the secret of the access key.');
   }
   require('bucket', 'Name the bucket.');
+  if (form.client_encryption === 'key_of_share' && !/^[0-9a-f]{32}$/.test(form.client_key_id.trim())) {
+    errors.client_key_id = 'Enter the 32 digits that the other share shows.';
+  }
+  if (form.client_encryption === 'own_key' && !/^[0-9a-fA-F]{64}$/.test(form.client_key.trim())) {
+    errors.client_key = 'Enter 64 hexadecimal digits.';
+  }
   if (!(Number(form.cache_gib) > 0)) errors.cache_gib = 'Enter a number above 0.';
   if (!isNatural(form.rescan_interval_s)) errors.rescan_interval_s = 'Enter whole seconds; 0 means never.';
   if (form.upload_delay_s.trim() === '' || !(Number(form.upload_delay_s) >= 0)) {
