@@ -1,5 +1,7 @@
 //! What is known of one file, of the queue of uploads, and of work on a share's cache.
 
+use std::fmt;
+
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,6 +50,27 @@ pub struct LostRange {
     pub offset: u64,
     /// How many there are.
     pub len: u64,
+}
+
+impl fmt::Display for FileState {
+    /// In a few words, the reason included.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clean => f.write_str("clean"),
+            Self::Dirty => f.write_str("dirty"),
+            Self::Uploading {
+                percent: Some(percent),
+            } => write!(f, "uploading {percent} %"),
+            Self::Uploading { percent: None } => f.write_str("uploading"),
+            Self::Failed { reason, .. } => write!(f, "failed: {reason}"),
+            Self::Unreadable { reason } => write!(f, "unreadable: {reason}"),
+            Self::Conflict => f.write_str("conflict"),
+            Self::Lost { ranges } => {
+                let bytes: u64 = ranges.iter().map(|range| range.len).sum();
+                write!(f, "lost: {bytes} bytes")
+            }
+        }
+    }
 }
 
 /// One file or directory.

@@ -10,8 +10,8 @@ use object_store::ObjectStore;
 use parking_lot::Mutex;
 use thiserror::Error;
 use vfs::{
-    Attributes, Caller, Cookie, CreateMode, DirPage, FileTime, FsUsage, Inode, Name, ReadReply,
-    Rename, SetAttributes, Stability, Vfs, VfsResult,
+    Attributes, Caller, Cookie, CreateMode, DirPage, ExtendedAttribute, FileTime, FsUsage, Inode,
+    Name, ReadReply, Rename, SetAttributes, Stability, Vfs, VfsResult,
 };
 
 use crate::{
@@ -238,6 +238,14 @@ impl Vfs for ObjectFs {
 
     async fn lookup(&self, caller: &Caller, dir: Inode, name: &str) -> VfsResult<Attributes> {
         self.engine.lookup(caller, dir, name).await
+    }
+
+    async fn extended_attributes(
+        &self,
+        caller: &Caller,
+        inode: Inode,
+    ) -> VfsResult<Vec<ExtendedAttribute>> {
+        self.engine.extended_attributes(caller, inode).await
     }
 
     async fn read_link(&self, _caller: &Caller, inode: Inode) -> VfsResult<String> {

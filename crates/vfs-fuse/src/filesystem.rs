@@ -1,5 +1,6 @@
 //! Calls of the kernel as calls of the port: decode, spawn, answer.
 
+mod extended;
 mod files;
 mod names;
 
@@ -10,8 +11,8 @@ use clock::spawn_named;
 use fuser::{
     AccessFlags, BsdFileFlags, FileHandle, FopenFlags, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
-    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow,
-    WriteFlags,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 use vfs::{Attributes, Inode, SetAttributes, Stability, Vfs, VfsResult};
 
@@ -134,6 +135,33 @@ impl fuser::Filesystem for Filesystem {
             let is_open = handle.is_some();
             let answer = this.change(&caller, Inode(ino.0), set, is_open).await;
             this.attr(answer, reply);
+        });
+    }
+
+    fn getxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        if !extended::is_ours(name) {
+            // Asked before each write, for `security.capability`.
+            return reply.error(fuser::Errno::ENODATA);
+        }
+        let (this, caller, name) = (self.clone(), caller::of(request), name.to_owned());
+        self.spawn(async move {
+            let answer = this.vfs.extended_attributes(&caller, Inode(ino.0)).await;
+            extended::answer(answer.map(|all| extended::value(&all, &name)), size, reply);
+        });
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let (this, caller) = (self.clone(), caller::of(request));
+        self.spawn(async move {
+            let answer = this.vfs.extended_attributes(&caller, Inode(ino.0)).await;
+            extended::answer(answer.map(|all| Some(extended::names(&all))), size, reply);
         });
     }
 

@@ -129,3 +129,47 @@ async fn fsx_finds_every_byte_where_it_was_put() {
     assert!(object.bytes == content, "the object is not the file");
     share.unmount().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mounted_file_tells_its_state_by_extended_attributes() {
+    let share = Share::mount().await;
+    let file = share.path().join("told");
+    tokio::fs::write(&file, "content").await.unwrap();
+    share.drained().await;
+    let told = move || {
+        let mut names = vec![0; 4_096];
+        let len = rustix::fs::listxattr(&file, &mut names[..]).unwrap();
+        let names = String::from_utf8_lossy(&names[..len]).into_owned();
+        let value = |name: &str| {
+            let mut value = vec![0; 4_096];
+            let len = rustix::fs::getxattr(&file, name, &mut value[..]);
+            len.map(|len| String::from_utf8_lossy(&value[..len]).into_owned())
+        };
+        let mut no_room = [0; 2];
+        let short = rustix::fs::getxattr(&file, "user.causeway.state", &mut no_room[..]);
+        assert_eq!(short, Err(rustix::io::Errno::RANGE));
+        let set = rustix::fs::setxattr(
+            &file,
+            "user.causeway.state",
+            b"dirty",
+            rustix::fs::XattrFlags::empty(),
+        );
+        assert_eq!(set, Err(rustix::io::Errno::OPNOTSUPP));
+        assert_eq!(value("user.other"), Err(rustix::io::Errno::NODATA));
+        (
+            names,
+            value("user.causeway.state"),
+            value("user.causeway.key"),
+        )
+    };
+    let (names, state, key) = tokio::task::spawn_blocking(told).await.unwrap();
+    assert!(
+        names.contains("user.causeway.state\0user.causeway.key\0"),
+        "{names:?}"
+    );
+    assert_eq!(
+        (state.unwrap(), key.unwrap()),
+        ("clean".into(), "told".into())
+    );
+    share.unmount().await;
+}

@@ -8,6 +8,7 @@
 
 mod attributes;
 mod error;
+mod extended;
 mod mem_fs;
 mod name;
 pub mod posix;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 
 pub use attributes::{Attributes, Caller, FileTime, FileType, Inode, SetAttributes, SetTime};
 pub use error::{ErrorKind, VfsError, VfsResult};
+pub use extended::ExtendedAttribute;
 pub use mem_fs::MemFs;
 pub use name::{NAME_LEN_MAX, Name, SYMLINK_LEN_MAX};
 
@@ -122,6 +124,14 @@ pub trait Vfs: Send + Sync + 'static {
     ) -> VfsResult<Attributes>;
     /// Finds a name. `.` and `..` are answered too.
     async fn lookup(&self, caller: &Caller, dir: Inode, name: &str) -> VfsResult<Attributes>;
+    /// Its extended attributes, for those who may read it; a file system without any says none.
+    async fn extended_attributes(
+        &self,
+        _caller: &Caller,
+        _inode: Inode,
+    ) -> VfsResult<Vec<ExtendedAttribute>> {
+        Ok(Vec::new())
+    }
     /// The target of a symbolic link.
     async fn read_link(&self, caller: &Caller, inode: Inode) -> VfsResult<String>;
     /// Reads; `count` bounds the answer.

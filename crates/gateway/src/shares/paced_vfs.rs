@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::{Direction, Throttle};
 use vfs::{
-    Attributes, Caller, Cookie, CreateMode, DirPage, FileTime, FsUsage, Inode, Name, ReadReply,
-    Rename, SetAttributes, Stability, Vfs, VfsResult,
+    Attributes, Caller, Cookie, CreateMode, DirPage, ExtendedAttribute, FileTime, FsUsage, Inode,
+    Name, ReadReply, Rename, SetAttributes, Stability, Vfs, VfsResult,
 };
 
 /// All of one file system; content at the pace of a [`Throttle`]. What waits is bounded by the calls
@@ -49,6 +49,14 @@ impl Vfs for PacedVfs {
 
     async fn lookup(&self, caller: &Caller, dir: Inode, name: &str) -> VfsResult<Attributes> {
         self.inner.lookup(caller, dir, name).await
+    }
+
+    async fn extended_attributes(
+        &self,
+        caller: &Caller,
+        inode: Inode,
+    ) -> VfsResult<Vec<ExtendedAttribute>> {
+        self.inner.extended_attributes(caller, inode).await
     }
 
     async fn read_link(&self, caller: &Caller, inode: Inode) -> VfsResult<String> {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use clock::Clock;
 use tokio::sync::{Semaphore, watch};
 use vfs::{
-    Attributes, Caller, Cookie, CreateMode, DirPage, FileTime, FsUsage, Inode, MemFs, Name,
-    ReadReply, Rename, SetAttributes, Stability, Vfs, VfsResult,
+    Attributes, Caller, Cookie, CreateMode, DirPage, ExtendedAttribute, FileTime, FsUsage, Inode,
+    MemFs, Name, ReadReply, Rename, SetAttributes, Stability, Vfs, VfsResult,
 };
 
 #[derive(Debug)]
@@ -65,6 +65,14 @@ impl Vfs for GatedFs {
 
     async fn lookup(&self, caller: &Caller, dir: Inode, name: &str) -> VfsResult<Attributes> {
         self.inner.lookup(caller, dir, name).await
+    }
+
+    async fn extended_attributes(
+        &self,
+        caller: &Caller,
+        inode: Inode,
+    ) -> VfsResult<Vec<ExtendedAttribute>> {
+        self.inner.extended_attributes(caller, inode).await
     }
 
     async fn read_link(&self, caller: &Caller, inode: Inode) -> VfsResult<String> {

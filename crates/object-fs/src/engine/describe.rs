@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{FileState, FileStatus, QueueItem};
-use vfs::{FileType, Inode, VfsResult};
+use vfs::{Caller, ExtendedAttribute, FileType, Inode, VfsResult, posix};
 
 use super::Engine;
 use crate::{
@@ -18,6 +18,37 @@ impl Engine {
     pub(crate) async fn file_status(self: &Arc<Self>, path: &str) -> VfsResult<FileStatus> {
         let inode = self.resolve(path).await?;
         self.status_of(&self.node(inode)?)
+    }
+
+    /// The same, in words for those who only have the file system.
+    pub(crate) async fn extended_attributes(
+        self: &Arc<Self>,
+        caller: &Caller,
+        inode: Inode,
+    ) -> VfsResult<Vec<ExtendedAttribute>> {
+        let node = self.known_node(inode).await?;
+        posix::may_read(caller, &node.lock()?.record.attributes())?;
+        let status = self.status_of(&node)?;
+        let yes_no = |is: bool| (if is { "yes" } else { "no" }).to_owned();
+        let told = [
+            ("user.causeway.state", Some(status.state.to_string())),
+            ("user.causeway.key", status.object),
+            ("user.causeway.etag", status.etag),
+            (
+                "user.causeway.cached-bytes",
+                Some(status.cached_bytes.to_string()),
+            ),
+            (
+                "user.causeway.dirty-bytes",
+                Some(status.dirty_bytes.to_string()),
+            ),
+            ("user.causeway.pinned", Some(yes_no(status.is_pinned))),
+        ];
+        let told = told.into_iter();
+        let known = told.filter_map(|(name, value)| value.map(|value| (name, value)));
+        Ok(known
+            .map(|(name, value)| ExtendedAttribute { name, value })
+            .collect())
     }
 
     fn status_of(&self, node: &Arc<Node>) -> VfsResult<FileStatus> {

@@ -310,3 +310,46 @@ async fn a_data_file_that_is_gone_takes_only_what_was_not_uploaded() {
     bench.put("later", pattern(3, 20_000)).await;
     assert!(bench.read("later").await.unwrap() == pattern(3, 20_000));
 }
+
+#[tokio::test]
+async fn a_file_tells_its_state_by_extended_attributes() {
+    let bench = with_objects(&[]).await;
+    bench.store.set_faults(Faults {
+        offline: true,
+        ..Faults::default()
+    });
+    bench.put("f", "content").await;
+    let inode = bench.find("f").await.unwrap().inode;
+    let told = async |name: &str| {
+        let all = bench
+            .fs()
+            .extended_attributes(&root(), inode)
+            .await
+            .unwrap();
+        let found = all.into_iter().find(|attribute| attribute.name == name);
+        found.map(|attribute| attribute.value)
+    };
+    bench
+        .until("it failed", |bench| bench.fs().status().uploads_failing > 0)
+        .await;
+    let state = told("user.causeway.state").await.unwrap();
+    assert!(state.starts_with("failed: ") && state.len() > 20, "{state}");
+    assert_eq!(told("user.causeway.dirty-bytes").await.unwrap(), "7");
+    assert_eq!(told("user.causeway.key").await, None);
+    bench.store.set_faults(Faults::default());
+    bench.drain().await;
+    bench.fs().pin("f").await.unwrap();
+    assert_eq!(told("user.causeway.state").await.unwrap(), "clean");
+    assert_eq!(told("user.causeway.key").await.unwrap(), "f");
+    let etag = bench.store.object("f").unwrap().etag.0;
+    assert_eq!(told("user.causeway.etag").await.unwrap(), etag);
+    assert_eq!(told("user.causeway.pinned").await.unwrap(), "yes");
+    bench.chmod("f", 0o600).await.unwrap();
+    let stranger = Caller {
+        uid: 7,
+        gid: 7,
+        groups: Vec::new(),
+    };
+    let refused = bench.fs().extended_attributes(&stranger, inode).await;
+    fails(refused, ErrorKind::AccessDenied);
+}
