@@ -66,6 +66,12 @@ impl Methods {
         let action = ShareAction::of(&command.method, &command.params);
         let action = action.map_err(|error| invalid(command, &error))?;
         let action = action.ok_or_else(|| unknown(command))?;
+        if let ShareAction::Check(check) = action
+            && check.repair
+        {
+            let report = self.shares.repair(share, check.data).await?;
+            return serde_json::to_value(report).map_err(|e| internal(&e));
+        }
         self.serving(&share)?.act(&action).await
     }
 

@@ -36,6 +36,9 @@ pub struct CheckParams {
     /// Read all data and compare it with its checksums.
     #[serde(default)]
     pub data: bool,
+    /// Mend what is found. The share is closed for that and served again; its clients wait.
+    #[serde(default)]
+    pub repair: bool,
 }
 
 /// How much of a queue.

@@ -32,13 +32,16 @@ pub(super) enum CacheVerb {
         #[command(flatten)]
         wait: WaitArgs,
     },
-    /// Check the cache while the share serves; mends nothing (see `causeway gateway fsck`)
+    /// Check the cache while the share serves; mends nothing unless told to
     CheckCache {
         #[command(flatten)]
         share: ShareArgs,
         /// Read all data and compare it with its checksums
         #[arg(long)]
         read_data: bool,
+        /// Mend what is found: the share is closed for that, and its clients wait
+        #[arg(long)]
+        repair: bool,
         #[command(flatten)]
         wait: WaitArgs,
     },
@@ -69,9 +72,10 @@ pub(super) async fn run(context: &Context<'_>, verb: CacheVerb) -> Result<(), Ct
         CacheVerb::CheckCache {
             share,
             read_data,
+            repair,
             wait,
         } => {
-            let params = json!({"share": share.share, "data": read_data});
+            let params = json!({"share": share.share, "data": read_data, "repair": repair});
             act(context, &share, Method::ShareCheck, params, wait).await
         }
     }

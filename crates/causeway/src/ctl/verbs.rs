@@ -120,6 +120,10 @@ const VERBS: &[Verb] = &[
         "causeway ctl share check-cache london projects --read-data",
     ),
     (
+        "issue_command",
+        "causeway ctl share check-cache london projects --repair",
+    ),
+    (
         "list_commands",
         "causeway ctl command list --gateway london",
     ),

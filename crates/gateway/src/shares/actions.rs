@@ -60,7 +60,7 @@ fn answer(value: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|e| Failure::new(ErrorCode::Internal, e.to_string()))
 }
 
-fn shortened(mut report: ShareCheck) -> ShareCheck {
+pub(super) fn shortened(mut report: ShareCheck) -> ShareCheck {
     report.findings.truncate(FINDINGS_MAX);
     report.lost.truncate(LOST_MAX);
     report

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{ErrorCode, Failure, Intent, ShareName};
+use model::{ErrorCode, Failure, Intent, ShareCheck, ShareName};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    run::{Opened, Restarted},
+    run::{Opened, Repair, Restarted},
     snapshot::Snapshot,
     wanted::Place,
 };
@@ -20,6 +20,8 @@ pub(super) enum Event {
     },
     /// Somebody wants a share to be closed and opened again.
     Restart { name: ShareName, done: Restarted },
+    /// Somebody wants the cache of a share to be mended, which closes it for a while.
+    Repair { name: ShareName, repair: Repair },
     /// The factory is done.
     Opened { place: Place, outcome: OpenOutcome },
     /// The bucket of a share that is already open was asked; what needs an operator.
@@ -63,6 +65,17 @@ impl SharesHandle {
         let (done, answer) = oneshot::channel();
         let stopping = || Failure::new(ErrorCode::Busy, "the gateway is stopping");
         let sent = self.events.send(Event::Restart { name, done }).await;
+        sent.ok().ok_or_else(stopping)?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Closes a share, mends its cache, and serves it again; what was found. With `data`, all data
+    /// is read.
+    pub(crate) async fn repair(&self, name: ShareName, data: bool) -> Result<ShareCheck, Failure> {
+        let (done, answer) = oneshot::channel();
+        let stopping = || Failure::new(ErrorCode::Busy, "the gateway is stopping");
+        let repair = Repair { data, done };
+        let sent = self.events.send(Event::Repair { name, repair }).await;
         sent.ok().ok_or_else(stopping)?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }

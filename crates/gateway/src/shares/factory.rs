@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use model::{ChangeNotice, Failure, LostCache, ShareAction, ShareSettings, ShareStatus};
+use model::{
+    ChangeNotice, Failure, LostCache, ShareAction, ShareCheck, ShareSettings, ShareStatus,
+};
 use object_fs::{FsEvent, SyncSummary};
 use serde_json::Value;
 
@@ -14,6 +16,9 @@ pub(crate) trait ShareFactory: Send + Sync + 'static {
     async fn check(&self, settings: &ShareSettings) -> Result<(), Failure>;
     /// Opens a share's directory on the cache disk; clients do not see it yet.
     async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure>;
+    /// Mends the cache in a directory that nobody has open; what was found. With `data`, all data
+    /// is read.
+    async fn repair(&self, dir: &Path, data: bool) -> Result<ShareCheck, Failure>;
     /// A removed share and its directory are gone. What went with the directory, if that was lost
     /// before all was in the bucket.
     async fn forget(&self, dir: &Path) -> Option<LostCache>;

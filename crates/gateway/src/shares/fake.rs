@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use model::{
-    ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareSettings, ShareState,
-    ShareStatus,
+    ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareCheck, ShareSettings,
+    ShareState, ShareStatus,
 };
 use object_fs::{FsEvent, SyncSummary};
 use parking_lot::Mutex;
@@ -85,6 +85,14 @@ impl ShareFactory for FakeShares {
         self.0.note("open", settings);
         let (world, settings) = (Arc::clone(&self.0), settings.clone());
         Ok(Arc::new(FakeShare { world, settings }))
+    }
+
+    async fn repair(&self, _: &Path, _: bool) -> Result<ShareCheck, Failure> {
+        self.0.state.lock().log.push("repair".into());
+        Ok(ShareCheck {
+            repaired: 7,
+            ..ShareCheck::default()
+        })
     }
 
     async fn forget(&self, _: &Path) -> Option<LostCache> {

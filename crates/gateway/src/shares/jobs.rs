@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::{
     events::{Event, OpenOutcome},
     factory::{Share, ShareFactory},
-    run::{Goal, Opened},
+    run::{Goal, Opened, Repair},
     wanted::Place,
 };
 use crate::{
@@ -32,11 +32,35 @@ pub(super) struct Opening {
 impl Opening {
     /// A share that was open before is opened at once, bucket or no bucket: it serves what is
     /// on its disk. A new one must have a bucket that works.
-    pub(super) async fn run(self, events: mpsc::Sender<Event>) {
+    /// First its cache is mended, if somebody wants that; he hears of it when the share is open.
+    pub(super) async fn run(self, repair: Option<Repair>, events: mpsc::Sender<Event>) {
+        let mended = match repair {
+            Some(repair) => {
+                let dir = self.cache_dir.join(self.place.as_str());
+                let report = self.factory.repair(&dir, repair.data).await;
+                Some((report, repair.done))
+            }
+            None => None,
+        };
+        let is_known = self.open_known(&events).await;
+        if let Some((report, done)) = mended {
+            // Whoever asked may have gone.
+            drop(done.send(report));
+        }
+        if is_known {
+            self.watch(events).await;
+        }
+    }
+
+    /// Whether it was open before, and is again.
+    async fn open_known(&self, events: &mpsc::Sender<Event>) -> bool {
         let dir = self.cache_dir.join(self.place.as_str());
         let known = match tokio::fs::try_exists(&dir).await {
             Ok(known) => known,
-            Err(error) => return self.opened(&events, disk_failed(&error)).await,
+            Err(error) => {
+                self.opened(events, disk_failed(&error)).await;
+                return false;
+            }
         };
         let outcome = match (self.goal, known) {
             (Goal::Drain, false) => OpenOutcome::Nothing,
@@ -50,11 +74,9 @@ impl Opening {
                 },
             },
         };
-        let watch = known && matches!(outcome, OpenOutcome::Opened(_));
-        self.opened(&events, outcome).await;
-        if watch {
-            self.watch(events).await;
-        }
+        let is_open = matches!(outcome, OpenOutcome::Opened(_));
+        self.opened(events, outcome).await;
+        known && is_open
     }
 
     async fn open(&self) -> OpenOutcome {

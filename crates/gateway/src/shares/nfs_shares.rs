@@ -13,12 +13,13 @@ use async_trait::async_trait;
 use clock::{Clock, Task, spawn_named};
 use model::{
     BucketSettings, ChangeNotice, ErrorCode, Failure, LostCache, Provider, ServerEncryption,
-    ShareAction, ShareProtocol, ShareSettings, ShareStatus,
+    ShareAction, ShareCheck, ShareProtocol, ShareSettings, ShareStatus,
 };
 use nfs_server::{ExportOptions, NfsServer};
 use object_cipher::{CipherStore, Layout, ShareKey, SystemSalts};
 use object_fs::{
-    FsEvent, ObjectFs, ObjectFsConfig, OpenError, SyncError, SyncSummary, UploadSettings,
+    FsEvent, FsckOptions, ObjectFs, ObjectFsConfig, OpenError, SyncError, SyncSummary,
+    UploadSettings,
 };
 use object_store::{ObjectStore, StoreError, StoreErrorKind, Throttle, ThrottledStore};
 use object_store_http::{AccessKeys, OpenOptions, ReplaceableKeys};
@@ -182,6 +183,16 @@ impl ShareFactory for NfsShares {
             keys,
             throttle,
         }))
+    }
+
+    async fn repair(&self, dir: &Path, data: bool) -> Result<ShareCheck, Failure> {
+        let options = FsckOptions { repair: true, data };
+        let report = object_fs::fsck(dir, options, &self.clock).await;
+        let report = report.map_err(|e| Failure::new(ErrorCode::Internal, chain(&e)))?;
+        if !report.lost.is_empty() {
+            tracing::error!(dir = %dir.display(), lost = ?report.lost, "a repair has found lost bytes");
+        }
+        Ok(actions::shortened(report))
     }
 
     async fn forget(&self, dir: &Path) -> Option<LostCache> {

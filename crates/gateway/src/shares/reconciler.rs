@@ -13,7 +13,7 @@ use super::{
     jobs::{Opening, close_job},
     notices::Notices,
     overlap::{overlaps, plan},
-    run::{AfterClose, Goal, Next, Phase, Restarted, Run},
+    run::{AfterClose, Goal, Next, Phase, Repair, Restarted, Run},
     snapshot::{Line, LineState, Snapshot},
     wanted::{Place, Wanted, WantedFile},
 };
@@ -99,6 +99,7 @@ impl Reconciler {
         match event {
             Event::Intent { intent, stored } => self.apply_intent(intent, stored).await,
             Event::Restart { name, done } => self.apply_restart(&name, done),
+            Event::Repair { name, repair } => self.apply_repair(&name, repair),
             Event::Opened { place, outcome } => self.apply_opened(&place, outcome).await,
             Event::Checked { place, failure } => {
                 if let Some(run) = self.runs.get_mut(&place) {
@@ -178,14 +179,37 @@ impl Reconciler {
     }
 
     fn apply_restart(&mut self, name: &ShareName, done: Restarted) {
+        match self.serving(name) {
+            Ok(run) => {
+                run.restarts.ask(done);
+                run.retry();
+            }
+            Err(failure) => drop(done.send(Err(failure))),
+        }
+    }
+
+    fn apply_repair(&mut self, name: &ShareName, repair: Repair) {
+        match self.serving(name) {
+            Ok(run) if run.repair.is_some() => {
+                let text = format!("the cache of share `{name}` is being mended already");
+                drop(repair.done.send(Err(Failure::new(ErrorCode::Busy, text))));
+            }
+            Ok(run) => {
+                run.repair = Some(repair);
+                run.restarts.ask_unawaited();
+                run.retry();
+            }
+            Err(failure) => drop(repair.done.send(Err(failure))),
+        }
+    }
+
+    /// A share that is to be served.
+    fn serving(&mut self, name: &ShareName) -> Result<&mut Run, Failure> {
         let wanted = |run: &&mut Run| run.goal == Goal::Serve && run.settings.name == *name;
-        let Some(run) = self.runs.values_mut().find(wanted) else {
+        self.runs.values_mut().find(wanted).ok_or_else(|| {
             let text = format!("this gateway has no share `{name}`");
-            drop(done.send(Err(Failure::new(ErrorCode::NotFound, text))));
-            return;
-        };
-        run.restarts.ask(done);
-        run.retry();
+            Failure::new(ErrorCode::NotFound, text)
+        })
     }
 
     async fn apply_opened(&mut self, place: &Place, outcome: OpenOutcome) {
@@ -297,7 +321,8 @@ impl Reconciler {
         };
         run.phase = Phase::Opening;
         run.restarts.closed();
-        let job = opening(&self.config, place, run).run(self.events_out.clone());
+        let repair = run.repair.take();
+        let job = opening(&self.config, place, run).run(repair, self.events_out.clone());
         run.job = Some(spawn_named("open-share", job));
     }
 

@@ -12,7 +12,7 @@
 use std::{sync::Arc, time::Instant};
 
 use clock::Task;
-use model::{Failure, ShareSettings};
+use model::{Failure, ShareCheck, ShareSettings};
 use tokio::sync::oneshot;
 
 use super::factory::Share;
@@ -74,6 +74,14 @@ pub(super) enum Next {
 /// Told when a restart is done.
 pub(super) type Restarted = oneshot::Sender<Result<(), Failure>>;
 
+/// A wish that the cache of a share is mended the next time it is opened.
+pub(super) struct Repair {
+    /// Whether all data is read, and compared with its checksums.
+    pub(super) data: bool,
+    /// Told what was found.
+    pub(super) done: oneshot::Sender<Result<ShareCheck, Failure>>,
+}
+
 /// Whether somebody has asked for a restart.
 #[derive(Default)]
 pub(super) enum Restarts {
@@ -93,6 +101,7 @@ pub(super) struct Run {
     /// What the bucket said when it was last asked, if that needs an operator.
     pub(super) bucket_failure: Option<Failure>,
     pub(super) restarts: Restarts,
+    pub(super) repair: Option<Repair>,
     /// What works for it; a new job ends the one before.
     pub(super) job: Option<Task>,
     attempts: u32,
@@ -106,6 +115,7 @@ impl Run {
             phase: Phase::Idle,
             bucket_failure: None,
             restarts: Restarts::None,
+            repair: None,
             job: None,
             attempts: 0,
         }
@@ -226,6 +236,17 @@ impl Run {
 }
 
 impl Restarts {
+    /// Nobody waits for its end.
+    pub(super) fn ask_unawaited(&mut self) {
+        if let Self::None | Self::Closed(_) = self {
+            let waiting = match std::mem::take(self) {
+                Self::Closed(waiting) | Self::Asked(waiting) => waiting,
+                Self::None => Vec::new(),
+            };
+            *self = Self::Asked(waiting);
+        }
+    }
+
     pub(super) fn ask(&mut self, done: Restarted) {
         match self {
             Self::Asked(waiting) => waiting.push(done),

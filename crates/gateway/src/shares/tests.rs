@@ -314,6 +314,29 @@ async fn new_rules_for_clients_do_not_interrupt_a_share() {
 }
 
 #[tokio::test]
+async fn a_repair_mends_a_cache_while_its_share_is_closed() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    assert!(site.handle.want(intent(1, &[share("a")])).await);
+    site.reaches(1).await;
+    let report = site.handle.repair("a".parse().unwrap(), true).await;
+    assert_eq!(report.unwrap().repaired, 7);
+    let log = world.log().join(", ");
+    let expected = "open a, serve a, close a, repair, open a";
+    assert!(log.starts_with(expected), "{log}");
+    site.until(|site| site.world.served() == ["a"]).await;
+    // The next start has nothing to mend.
+    site.handle.restart("a".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        world.log().iter().filter(|line| *line == "repair").count(),
+        1
+    );
+    let unknown = site.handle.repair("b".parse().unwrap(), false).await;
+    assert_eq!(unknown.unwrap_err().code, ErrorCode::NotFound);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_closes_a_share_and_serves_it_again() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
     let site = Site::start(dir.path(), &world);
