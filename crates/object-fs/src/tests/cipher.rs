@@ -12,7 +12,7 @@ use object_store::{ObjectStore, StoreResult};
 
 /// A key, and the salts of all who write with it.
 #[derive(Clone)]
-pub(in crate::tests) struct Cipher {
+pub(crate) struct Cipher {
     key: ShareKey,
     salts: Arc<Counted>,
 }
