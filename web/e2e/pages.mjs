@@ -12,7 +12,7 @@ import {
   addGateway, deleteGateway, machines, metricsOverTime, moveToNewMachine, readEvents, renameGateway,
 } from './gateways.mjs';
 import { watchOperations } from './operations.mjs';
-import { createShare, deleteShare, editShare, seeBytesMove } from './shares.mjs';
+import { createShare, deleteShare, editShare, exportKey, seeBytesMove } from './shares.mjs';
 import { openStore } from './store.mjs';
 import { addUser, changePassword, lookAsViewer } from './users.mjs';
 
@@ -30,6 +30,7 @@ try {
   const gatewayUrl = page.url();
   await createShare(browser, { store: { ...store, endpoint: way.endpoint }, bucket: plan.bucket });
   await seeBytesMove(browser, plan);
+  await exportKey(browser);
   await editShare(browser);
   await page.goto(gatewayUrl);
   await metricsOverTime(browser);

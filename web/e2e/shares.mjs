@@ -1,7 +1,7 @@
 // A share: created after its checks, seen moving bytes, edited, deleted.
 
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BODY_BYTES = 24 << 20;
@@ -22,6 +22,7 @@ export async function createShare({ page, id, picture }, { store, bucket }) {
   await id('share-access-cidr-0').fill('127.0.0.0/8');
   await id('share-squash').selectOption('none');
   await id('share-upload-delay').fill('12');
+  await id('share-client-encryption').selectOption('new_key');
   await id('share-submit').click();
   await id('check-verdict').waitFor();
   await id('share-check-bucket').and(page.locator('[data-state=failed]')).waitFor();
@@ -32,6 +33,13 @@ export async function createShare({ page, id, picture }, { store, bucket }) {
   await page.waitForURL(/shares\/drawings$/);
   await id('share-state').getByText('Serving').waitFor();
   await picture('share');
+}
+
+/** The key of the share, saved as a file. */
+export async function exportKey({ page, id }) {
+  const [download] = await Promise.all([page.waitForEvent('download'), id('share-export-key').click()]);
+  const key = readFileSync(await download.path(), 'utf8');
+  if (!/^[0-9a-f]{64}\n$/.test(key)) throw new Error(`${download.suggestedFilename()} is no key`);
 }
 
 /** Written over NFS, seen dirty and then safe; the page is not reloaded meanwhile. */
@@ -82,6 +90,7 @@ export async function deleteShare({ page, id, picture, looks }) {
   await id('share-link').click();
   await id('share-delete').click();
   await id('delete-confirmation').fill('drawings');
+  await id('delete-forget-key').check();
   await picture('share-delete');
   await looks('share-delete');
   await id('delete-submit').click();
