@@ -1,6 +1,7 @@
 //! A store of which nobody but those who have the key can read the objects.
 
 mod body;
+mod recent_keys;
 mod uploads;
 
 use std::sync::Arc;
@@ -15,7 +16,10 @@ use object_store::{
 };
 use parking_lot::Mutex;
 
-use self::body::{Body, Window, read_header};
+use self::{
+    body::{Body, Window, read_header},
+    recent_keys::RecentKeys,
+};
 use crate::{
     chunks::ObjectKey,
     header::{HEADER_LEN, Header, SALT_LEN},
@@ -23,10 +27,6 @@ use crate::{
     layout::Layout,
     sealed::Sealed,
 };
-
-/// Keys of objects that were read lately, about 0.6 KiB each: without one, a read that does not
-/// begin at the start of its object costs a second request.
-const KEYS_MAX: usize = 1_024;
 
 /// Gives salts: never the same twice.
 pub trait Salts: Send + Sync + 'static {
@@ -61,9 +61,6 @@ pub struct CipherStore {
     salts: Arc<dyn Salts>,
     keys: Mutex<RecentKeys>,
 }
-
-/// By object key and tag, in the order in which they came.
-type RecentKeys = std::collections::VecDeque<((String, ETag), Arc<ObjectKey>)>;
 
 impl std::fmt::Debug for CipherStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -125,19 +122,13 @@ impl CipherStore {
     }
 
     fn recent_key(&self, name: &str, tag: Option<&ETag>) -> Option<Arc<ObjectKey>> {
-        let tag = tag?;
-        let keys = self.keys.lock();
-        let found = keys.iter().rev().find(|((n, t), _)| t == tag && n == name);
-        found.map(|(_, key)| Arc::clone(key))
+        self.keys.lock().of(name, tag?)
     }
 
     fn remember_key(&self, name: &str, tag: Option<&ETag>, key: &Arc<ObjectKey>) {
-        let Some(tag) = tag else { return };
-        let mut keys = self.keys.lock();
-        if keys.len() >= KEYS_MAX {
-            keys.pop_front();
+        if let Some(tag) = tag {
+            self.keys.lock().remember(name, tag, key);
         }
-        keys.push_back(((name.to_owned(), tag.clone()), Arc::clone(key)));
     }
 
     /// The key of an object whose middle is asked for.
