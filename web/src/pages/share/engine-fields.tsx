@@ -4,6 +4,7 @@ import type { ServerEncryption, ShareMode } from '../../api/types';
 import { Card } from '../../components/card';
 import { SelectField, TextField } from '../../components/field';
 import type { EngineForm } from './engine-form-state';
+import { NumberField } from './number-field';
 
 const MODES: [ShareMode, string][] = [
   ['cache', 'cache: changes go to the bucket behind the writer'],
@@ -37,7 +38,8 @@ export function EngineFields(props: EngineFieldsProps) {
   );
 }
 
-function ModeFields({ form, errors, onChange }: EngineFieldsProps) {
+function ModeFields(props: EngineFieldsProps) {
+  const { form, onChange } = props;
   return (
     <Card title="Mode" note="What is kept where, and when a write is safe.">
       <div className="form form-columns">
@@ -62,14 +64,13 @@ function ModeFields({ form, errors, onChange }: EngineFieldsProps) {
           onChange={(encryption) => onChange({ encryption })}
           data-testid="share-encryption"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="refresh_after_s"
           label="Look at opened directories"
           hint="In the bucket, if that was not done for so long; 0 is never."
-          error={errors.refresh_after_s}
-          value={form.refresh_after_s}
           suffix="s"
           inputMode="numeric"
-          onChange={(refresh_after_s) => onChange({ refresh_after_s })}
           data-testid="share-refresh-after"
         />
         {form.encryption === 'key_service' && (
@@ -87,46 +88,39 @@ function ModeFields({ form, errors, onChange }: EngineFieldsProps) {
   );
 }
 
-function LineFields({ form, errors, onChange }: EngineFieldsProps) {
+function LineFields(props: EngineFieldsProps) {
+  const { form, errors, onChange } = props;
   return (
     <Card title="Bandwidth" note="What this share may use of the line to the bucket, and its clients; 0 is no bound.">
       <div className="form form-columns">
-        <TextField
+        <NumberField
+          of={props}
+          name="upload_mib_s"
           label="To the bucket"
-          error={errors.upload_mib_s}
-          value={form.upload_mib_s}
           suffix="MiB/s"
-          inputMode="decimal"
-          onChange={(upload_mib_s) => onChange({ upload_mib_s })}
           data-testid="share-upload-limit"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="download_mib_s"
           label="From the bucket"
-          error={errors.download_mib_s}
-          value={form.download_mib_s}
           suffix="MiB/s"
-          inputMode="decimal"
-          onChange={(download_mib_s) => onChange({ download_mib_s })}
           data-testid="share-download-limit"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="write_mib_s"
           label="Clients write"
           hint="All of them together."
-          error={errors.write_mib_s}
-          value={form.write_mib_s}
           suffix="MiB/s"
-          inputMode="decimal"
-          onChange={(write_mib_s) => onChange({ write_mib_s })}
           data-testid="share-write-limit"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="read_mib_s"
           label="Clients read"
           hint="All of them together."
-          error={errors.read_mib_s}
-          value={form.read_mib_s}
           suffix="MiB/s"
-          inputMode="decimal"
-          onChange={(read_mib_s) => onChange({ read_mib_s })}
           data-testid="share-read-limit"
         />
         <TextField
@@ -145,33 +139,29 @@ function LineFields({ form, errors, onChange }: EngineFieldsProps) {
           onChange={(utc_offset) => onChange({ utc_offset })}
           data-testid="share-utc-offset"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="rest_max_s"
           label="Longest rest"
           hint="A file that is written all the time goes this long after its first change."
-          error={errors.rest_max_s}
-          value={form.rest_max_s}
           suffix="s"
-          inputMode="decimal"
-          onChange={(rest_max_s) => onChange({ rest_max_s })}
           data-testid="share-rest-max"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="part_mib"
           label="Length of a part"
           hint="Larger files go in parts."
-          error={errors.part_mib}
-          value={form.part_mib}
           suffix="MiB"
           inputMode="numeric"
-          onChange={(part_mib) => onChange({ part_mib })}
           data-testid="share-part-size"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="requests_max"
           label="Requests at a time"
           hint="At most; how many there are, the object store decides."
-          error={errors.requests_max}
-          value={form.requests_max}
           inputMode="numeric"
-          onChange={(requests_max) => onChange({ requests_max })}
           data-testid="share-requests-max"
         />
       </div>

@@ -3,6 +3,7 @@ import { Card } from '../../components/card';
 import { SelectField, TextField } from '../../components/field';
 import { AccessRules } from './access-rules';
 import { EngineFields } from './engine-fields';
+import { NumberField } from './number-field';
 import type { ClientEncryptionChoice, FormErrors, ShareForm } from './share-form-state';
 
 const PROVIDERS: [Provider, string][] = [
@@ -233,38 +234,34 @@ function ServingFields({ form, onChange }: ShareFieldsProps) {
   );
 }
 
-function UploadFields({ form, errors, onChange }: ShareFieldsProps) {
+function UploadFields(props: ShareFieldsProps) {
+  const { form, onChange } = props;
   return (
     <Card title="Cache and upload">
       <div className="form form-columns form-columns-3">
-        <TextField
+        <NumberField
+          of={props}
+          name="cache_gib"
           label="Room on the cache disk"
           hint="Data used lately stays there."
-          error={errors.cache_gib}
-          value={form.cache_gib}
           suffix="GiB"
-          inputMode="decimal"
-          onChange={(cache_gib) => onChange({ cache_gib })}
           data-testid="share-cache"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="upload_delay_s"
           label="Upload delay"
           hint="How long a file rests after its last write."
-          error={errors.upload_delay_s}
-          value={form.upload_delay_s}
           suffix="s"
-          inputMode="decimal"
-          onChange={(upload_delay_s) => onChange({ upload_delay_s })}
           data-testid="share-upload-delay"
         />
-        <TextField
+        <NumberField
+          of={props}
+          name="rescan_interval_s"
           label="Look for changes in the bucket"
           hint="Made by others; 0 means never."
-          error={errors.rescan_interval_s}
-          value={form.rescan_interval_s}
           suffix="s"
           inputMode="numeric"
-          onChange={(rescan_interval_s) => onChange({ rescan_interval_s })}
           data-testid="share-rescan"
         />
         <SelectField
