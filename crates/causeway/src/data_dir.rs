@@ -1,12 +1,8 @@
 //! The data directory of a role: private, and used by one process at a time.
 
-use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
+use file_lock::{FileLock, FileLockError};
 use thiserror::Error;
 
 use crate::private_file::{self, FileError};
@@ -28,7 +24,7 @@ pub(crate) enum DataDirError {
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl DataDir {
@@ -40,17 +36,10 @@ impl DataDir {
             .canonicalize()
             .map_err(FileError::at("find the directory", dir))?;
         let lock_path = path.join("lock");
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(FileError::at("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path)),
-            Err(TryLockError::Error(error)) => Err(lock_failed(&lock_path, error)),
+        match FileLock::exclusive(&lock_path) {
+            Ok(lock) => Ok(Self { path, _lock: lock }),
+            Err(FileLockError::Held) => Err(DataDirError::InUse(path)),
+            Err(FileLockError::Io(error)) => Err(FileError::at("lock", &lock_path)(error).into()),
         }
     }
 
@@ -65,10 +54,6 @@ impl DataDir {
         private_file::create_dir(&path)?;
         Ok(path)
     }
-}
-
-fn lock_failed(path: &Path, error: io::Error) -> DataDirError {
-    FileError::at("lock", path)(error).into()
 }
 
 #[cfg(test)]

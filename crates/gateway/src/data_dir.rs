@@ -1,13 +1,13 @@
 //! The data directory and its lock.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::FlockOperation;
+use file_lock::{FileLock, FileLockError};
 use thiserror::Error;
 
 /// Why a data directory cannot be used.
@@ -37,7 +37,7 @@ pub enum DataDirError {
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl DataDir {
@@ -52,22 +52,12 @@ impl DataDir {
             .mode(0o700)
             .create(path)
             .map_err(disk)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("lock"))
-            .map_err(disk)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(DataDirError::InUse {
-                    path: path.to_owned(),
-                });
-            }
-            Err(errno) => return Err(disk(errno.into())),
-        }
+        let lock = FileLock::exclusive(&path.join("lock")).map_err(|error| match error {
+            FileLockError::Held => DataDirError::InUse {
+                path: path.to_owned(),
+            },
+            FileLockError::Io(source) => disk(source),
+        })?;
         let path = fs::canonicalize(path).map_err(disk)?;
         Ok(Self { path, _lock: lock })
     }

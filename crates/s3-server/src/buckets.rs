@@ -2,15 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clock::Clock;
+use file_lock::{FileLock, FileLockError};
 use parking_lot::RwLock;
-use rustix::fs::{FlockOperation, flock};
 
 use crate::{
     bucket::{Bucket, Dirs},
@@ -24,15 +23,14 @@ pub(crate) struct Buckets {
     clock: Clock,
     open: RwLock<BTreeMap<String, Arc<Bucket>>>,
     /// Held as long as this lives, so that no second server writes here.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Buckets {
     /// Opens every directory that a bucket's name fits. Blocks on the disk.
-    pub(crate) fn open(root: &Path, clock: &Clock) -> io::Result<Self> {
+    pub(crate) fn open(root: &Path, clock: &Clock) -> Result<Self, FileLockError> {
         fs::create_dir_all(root.join(".causeway"))?;
-        let lock = File::create(root.join(".causeway").join("lock"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let lock = FileLock::exclusive(&root.join(".causeway").join("lock"))?;
         let mut open = BTreeMap::new();
         for item in fs::read_dir(root)? {
             let item = item?;

@@ -5,16 +5,15 @@ mod store;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
 };
 
 use clock::Clock;
+use file_lock::{FileLock, FileLockError};
 use object_store::{ObjectStore, StoreError, StoreErrorKind, StoreResult};
 use parking_lot::Mutex;
-use rustix::fs::{FlockOperation, flock};
 
 use self::store::DirectoryStore;
 use crate::{
@@ -35,9 +34,9 @@ pub struct Directories {
 struct OpenBucket {
     bucket: Bucket,
     /// Nobody may serve the directory as a whole meanwhile.
-    _of_directory: File,
+    _of_directory: FileLock,
     /// Nobody else may have the bucket open.
-    _of_bucket: File,
+    _of_bucket: FileLock,
 }
 
 /// Where a share's objects lie.
@@ -102,12 +101,8 @@ fn find_or_open(
     }
     may_hold_buckets(root)?;
     fs::create_dir_all(&dirs.inner).map_err(|error| of_io(&dirs.inner, error))?;
-    let shared = FlockOperation::NonBlockingLockShared;
-    let of_directory = lock(&root.join(".causeway").join("lock"), shared)?;
-    let of_bucket = lock(
-        &dirs.inner.join("lock"),
-        FlockOperation::NonBlockingLockExclusive,
-    )?;
+    let of_directory = lock(&root.join(".causeway").join("lock"), FileLock::shared)?;
+    let of_bucket = lock(&dirs.inner.join("lock"), FileLock::exclusive)?;
     let bucket = Bucket::open(dirs, name, clock).doing(|| format!("open bucket `{name}`"))?;
     let bucket = Arc::new(OpenBucket {
         bucket,
@@ -134,13 +129,14 @@ fn may_hold_buckets(root: &Path) -> BucketResult<()> {
     })
 }
 
-fn lock(path: &Path, operation: FlockOperation) -> BucketResult<File> {
-    let mut options = File::options();
-    let options = options.create(true).truncate(false).write(true);
-    let file = options.open(path).map_err(|error| of_io(path, error))?;
-    let locked = flock(&file, operation).map_err(io::Error::from);
-    locked.doing(|| format!("have `{}` alone: another process serves it", path.display()))?;
-    Ok(file)
+fn lock(path: &Path, take: fn(&Path) -> Result<FileLock, FileLockError>) -> BucketResult<FileLock> {
+    take(path).map_err(|error| match error {
+        FileLockError::Held => BucketError::Io {
+            doing: format!("have `{}` alone: another process serves it", path.display()),
+            source: io::ErrorKind::WouldBlock.into(),
+        },
+        FileLockError::Io(source) => of_io(path, source),
+    })
 }
 
 fn of_io(path: &Path, source: io::Error) -> BucketError {

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clock::{Clock, Task, spawn_named};
+use file_lock::FileLockError;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -148,9 +149,9 @@ impl Drop for S3Server {
 
 fn open(config: &S3ServerConfig, clock: &Clock) -> Result<Arc<Buckets>, StartError> {
     let directory = config.directory.clone();
-    let buckets = Buckets::open(&directory, clock).map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => StartError::InUse { directory },
-        _ => StartError::Directory { directory, source },
+    let buckets = Buckets::open(&directory, clock).map_err(|error| match error {
+        FileLockError::Held => StartError::InUse { directory },
+        FileLockError::Io(source) => StartError::Directory { directory, source },
     })?;
     for name in &config.buckets {
         match buckets.create(name) {
@@ -193,6 +194,9 @@ impl Accepting {
             () = self.clock.sleep(SHUTDOWN_GRACE) => tracing::warn!("requests under way are cut off"),
         }
         self.kill.cancel();
+        // Then nobody uses the directory any more.
+        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        room.acquire_many(all).await.ok();
     }
 
     async fn accept(&self, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {

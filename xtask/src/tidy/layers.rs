@@ -9,7 +9,7 @@ use crate::shell;
 
 /// Lowest first; crates of one row do not know each other. ARCHITECTURE.md draws the same.
 const LAYERS: &[&[&str]] = &[
-    &["clock"],
+    &["clock", "file-lock"],
     &["model"],
     &[
         "vfs",

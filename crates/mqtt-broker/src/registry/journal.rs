@@ -4,11 +4,13 @@
 //! that says the same in fewer records: written aside, synced, renamed.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
+
+use file_lock::{FileLock, FileLockError};
 
 use super::change::Change;
 use crate::error::RegistryError;
@@ -28,7 +30,7 @@ pub(super) struct Journal {
     /// Writing failed and the file's end is unknown.
     broken: bool,
     /// Held while the broker lives; the kernel gives it back even after `kill -9`.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Journal {
@@ -130,18 +132,13 @@ fn private_file() -> OpenOptions {
     options
 }
 
-fn lock(path: &Path) -> Result<File, RegistryError> {
-    let file = private_file()
-        .write(true)
-        .open(path)
-        .map_err(|e| io_error("open", path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RegistryError::InUse {
+fn lock(path: &Path) -> Result<FileLock, RegistryError> {
+    FileLock::exclusive(path).map_err(|error| match error {
+        FileLockError::Held => RegistryError::InUse {
             path: path.to_path_buf(),
-        }),
-        Err(TryLockError::Error(e)) => Err(io_error("lock", path, e)),
-    }
+        },
+        FileLockError::Io(e) => io_error("lock", path, e),
+    })
 }
 
 fn sync_dir(dir: &Path) -> Result<(), RegistryError> {
