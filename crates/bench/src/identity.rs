@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mqtt_broker::TlsListener;
+use mqtt_broker::{ListenerConfig, ServerCertificate, TlsSettings};
 use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
@@ -34,12 +34,23 @@ pub(crate) fn make(dir: &Path) -> Result<(), BenchError> {
 }
 
 /// A listener of our broker with them.
-pub(crate) fn load(dir: &Path, address: SocketAddr) -> Result<TlsListener, BenchError> {
+pub(crate) fn load(
+    dir: &Path,
+    address: SocketAddr,
+    kernel: bool,
+) -> Result<ListenerConfig, BenchError> {
     let certificate =
         CertificateDer::from_pem_file(certificate_file(dir)).map_err(BenchError::tls)?;
-    Ok(TlsListener {
-        address,
-        cert_chain: vec![certificate],
+    let certificate = ServerCertificate {
+        chain: vec![certificate],
         key: PrivateKeyDer::from_pem_file(key_file(dir)).map_err(BenchError::tls)?,
+    };
+    let settings = TlsSettings {
+        kernel,
+        ..TlsSettings::new(vec![certificate])
+    };
+    Ok(ListenerConfig {
+        tls: Some(settings),
+        ..ListenerConfig::new("tls", address)
     })
 }

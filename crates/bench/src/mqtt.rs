@@ -56,11 +56,14 @@ pub(crate) struct MqttArgs {
     /// Clients come with TLS 1.3, each with a handshake of its own; the floor has none
     #[arg(long)]
     tls: bool,
+    /// The kernel makes and opens the TLS records of our broker, where it can
+    #[arg(long, requires = "tls")]
+    kernel_tls: bool,
     /// Count the broker's system calls, by strace; times and CPU times mean nothing then
     #[arg(long)]
     system_calls: bool,
     /// Instead of all that: so many sessions of our broker without sockets, in this process
-    #[arg(long, value_name = "N", conflicts_with_all = ["subjects", "clients", "processes", "rounds", "part_ms", "parts", "threads", "tls", "system_calls"], value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["subjects", "clients", "processes", "rounds", "part_ms", "parts", "threads", "tls", "kernel_tls", "system_calls"], value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     in_memory: Option<u32>,
     /// Print the figures of every round as JSON, for machines
     #[arg(long)]

@@ -32,6 +32,9 @@ pub(crate) enum Part {
         /// Listen with the certificate and the key in that folder
         #[arg(long)]
         tls: bool,
+        /// The kernel makes its records
+        #[arg(long)]
+        kernel_tls: bool,
     },
 }
 
@@ -50,15 +53,16 @@ pub(crate) fn run(part: &Part, clock: Clock) -> Result<(), BenchError> {
             threads,
             dir,
             tls,
+            kernel_tls,
         } => {
             let any_port = ([127, 0, 0, 1], 0).into();
-            let tls = tls.then(|| identity::load(dir, any_port));
+            let tls = tls.then(|| identity::load(dir, any_port, *kernel_tls));
             let tls = tls.transpose()?;
             let own = OwnBroker::start(dir, *clients, *processes, |config| {
                 if tls.is_none() {
                     config.tcp = Some(any_port);
                 }
-                config.tls = tls;
+                config.listeners.extend(tls);
                 config.threads = *threads;
             })?;
             let address = own.broker.tls_address().or(own.broker.tcp_address());

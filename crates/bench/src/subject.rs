@@ -84,6 +84,8 @@ pub(crate) struct Setting {
     pub(crate) threads: usize,
     /// Whether clients come with TLS.
     pub(crate) tls: bool,
+    /// Whether the kernel makes the records of our broker.
+    pub(crate) kernel_tls: bool,
 }
 
 impl Running {
@@ -149,6 +151,7 @@ fn own(exec: &SelfExec, setting: Setting, dir: &Path) -> Result<Started, BenchEr
         processes,
         threads,
         tls,
+        kernel_tls,
     } = setting;
     let numbers = [
         clients.to_string(),
@@ -161,6 +164,9 @@ fn own(exec: &SelfExec, setting: Setting, dir: &Path) -> Result<Started, BenchEr
     words.push(&dir);
     if tls {
         words.push("--tls");
+    }
+    if kernel_tls {
+        words.push("--kernel-tls");
     }
     part(exec, &words, Proof::Credential)
 }

@@ -224,6 +224,8 @@ pub struct TlsSettings {
     pub client_authentication: ClientAuthentication,
     /// Who may have made those.
     pub client_authorities: Vec<CertificateDer<'static>>,
+    /// The kernel makes and opens records after the handshake, where it can (TLS 1.3).
+    pub kernel: bool,
 }
 
 impl TlsSettings {
@@ -234,6 +236,7 @@ impl TlsSettings {
             certificates,
             client_authentication: ClientAuthentication::None,
             client_authorities: Vec::new(),
+            kernel: false,
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct ListenerState {
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<TlsSlot>,
     pub(crate) counters: ListenerCounters,
+    kernel_tls: bool,
     web_path: Option<Arc<str>>,
     balancers: Vec<IpNet>,
     limits: ListenerLimits,
@@ -104,6 +105,7 @@ impl ListenerState {
         Ok(Self {
             name,
             address,
+            kernel_tls: tls.as_ref().is_some_and(|tls| tls.kernel),
             tls: tls.map(TlsSlot::new).transpose()?,
             counters: ListenerCounters::default(),
             web_path: web_socket_path.map(Arc::from),
@@ -154,6 +156,7 @@ impl ListenerState {
         Some(Layers {
             balancer: self.balancers.iter().any(|net| net.contains(&peer)),
             tls,
+            kernel_tls: self.kernel_tls,
             web_path: self.web_path.clone(),
         })
     }

@@ -2,6 +2,7 @@
 //!
 //! None keeps a buffer while nothing moves.
 
+mod kernel_tls;
 mod layered;
 
 use std::{
@@ -30,6 +31,8 @@ pub(crate) struct Layers {
     /// A balancer's header comes first.
     pub(crate) balancer: bool,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The kernel may make its records.
+    pub(crate) kernel_tls: bool,
     /// The path of the WebSocket.
     pub(crate) web_path: Option<Arc<str>>,
 }

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1" && cd "$1"
 
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
-packages=bash,busybox-static,coreutils,diffutils,findutils,iproute2,kmod,libnss-systemd-,mount,nfs-common,util-linux
+packages=bash,busybox-static,coreutils,diffutils,findutils,iproute2,kmod,libnss-systemd-,mount,nfs-common,openssl,util-linux
 
 if [ ! -x kernel/usr/bin/linux.uml ]; then
   mkdir -p download
@@ -15,7 +15,7 @@ if [ ! -x kernel/usr/bin/linux.uml ]; then
   rm -rf kernel.new && dpkg -x download/user-mode-linux_*.deb kernel.new && rm -rf kernel && mv kernel.new kernel
 fi
 
-if [ ! -e root/built ]; then
+if [ "$(cat root/built 2>&1)" != "$packages" ]; then
   rm -rf root
   mmdebstrap --quiet --variant=extract --mode=root --components=main \
     --include="$packages" "$suite" root
@@ -29,7 +29,7 @@ if [ ! -e root/built ]; then
   [ -e root/bin/sh ] || ln -s bash root/bin/sh
   rm -f root/etc/mtab && ln -s ../proc/self/mounts root/etc/mtab
   ldconfig -r root
-  touch root/built
+  echo "$packages" > root/built
 fi
 # Only when it is new: another guest may be booting from it.
 cmp -s "$here/init" root/guest-init || install -m 755 "$here/init" root/guest-init

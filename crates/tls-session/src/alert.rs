@@ -1,11 +1,14 @@
 //! Alerts (RFC 8446, 6).
 
-use crate::TlsError;
+use crate::{TlsError, header::ContentType};
 
 /// Level and description, as they are sent.
-pub(crate) type Alert = [u8; 2];
+pub type Alert = [u8; 2];
 
-pub(crate) const CLOSE_NOTIFY: Alert = [1, 0];
+/// The content type of records with alerts.
+pub const ALERT: u8 = ContentType::Alert.value();
+/// Nothing more comes.
+pub const CLOSE_NOTIFY: Alert = [1, 0];
 const UNEXPECTED_MESSAGE: Alert = [2, 10];
 const BAD_RECORD_MAC: Alert = [2, 20];
 const RECORD_OVERFLOW: Alert = [2, 22];
@@ -31,17 +34,19 @@ pub(crate) fn hear(message: &[u8]) -> Result<Heard, TlsError> {
     }
 }
 
-/// What the peer is told about an error of records; a handshake has said it already.
-pub(crate) const fn alert_of(error: &TlsError) -> Option<Alert> {
-    match error {
-        TlsError::RecordTooLong => Some(RECORD_OVERFLOW),
-        TlsError::BadRecord => Some(BAD_RECORD_MAC),
-        TlsError::Unexpected => Some(UNEXPECTED_MESSAGE),
-        TlsError::Crypto => Some(INTERNAL_ERROR),
-        TlsError::KeysUsedUp => Some(CLOSE_NOTIFY),
-        TlsError::Handshake(_)
-        | TlsError::Unfinished
-        | TlsError::HandshakeTooLong
-        | TlsError::PeerAlert(_) => None,
+impl TlsError {
+    /// What the peer is told about an error of records; a handshake has said it already.
+    #[must_use]
+    pub const fn alert(&self) -> Option<Alert> {
+        match self {
+            Self::RecordTooLong => Some(RECORD_OVERFLOW),
+            Self::BadRecord => Some(BAD_RECORD_MAC),
+            Self::Unexpected => Some(UNEXPECTED_MESSAGE),
+            Self::Crypto => Some(INTERNAL_ERROR),
+            Self::KeysUsedUp => Some(CLOSE_NOTIFY),
+            Self::Handshake(_) | Self::Unfinished | Self::HandshakeTooLong | Self::PeerAlert(_) => {
+                None
+            }
+        }
     }
 }

@@ -26,7 +26,8 @@ pub enum TlsError {
     /// The peer gave up.
     #[error("the peer sent alert {0}")]
     PeerAlert(u8),
-    /// A key of TLS 1.2 has protected as much as it may; the peer must connect anew.
+    /// A key that nothing can follow (TLS 1.2, or a kernel has it) has protected as much as it may;
+    /// the peer must connect anew.
     #[error("the keys of this connection are used up")]
     KeysUsedUp,
     /// The cryptography library refuses.

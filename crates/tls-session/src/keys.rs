@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     TlsError,
     header::{ContentType, HEADER_LEN, Header},
+    kernel::{KernelCipher, KernelKey},
     limits::PLAIN_LEN_MAX,
 };
 
@@ -89,6 +90,21 @@ impl Key {
             .map(|key| Schedule(LessSafeKey::new(key)))
             .ok()
             .ok_or(TlsError::Crypto)
+    }
+
+    pub(crate) fn of_kernel(&self) -> KernelKey<'_> {
+        let cipher = match self.suite {
+            Suite::Aes128Gcm => KernelCipher::Aes128Gcm,
+            Suite::Aes256Gcm => KernelCipher::Aes256Gcm,
+            Suite::ChaCha20Poly1305 => KernelCipher::ChaCha20Poly1305,
+        };
+        let key = self.bytes.get(..self.suite.algorithm().key_len());
+        KernelKey {
+            cipher,
+            key: key.unwrap_or_default(),
+            iv: &self.iv,
+            sequence: self.sequence,
+        }
     }
 
     pub(crate) const fn version(&self) -> Version {

@@ -12,6 +12,7 @@ use crate::{
     TlsError,
     alert::{self, Heard},
     header::{ContentType, HEADER_LEN, Header},
+    kernel::KernelKeys,
     keys::{Key, Version},
     limits::{KEY_RECORDS_MAX, PLAIN_LEN_MAX},
 };
@@ -72,7 +73,7 @@ impl Records {
     /// The connection cannot go on.
     pub fn open(&mut self, buf: &mut [u8], out: &mut Vec<u8>) -> Result<Opened, TlsError> {
         let result = self.open_records(buf, out);
-        if let Some(alert) = result.as_ref().err().and_then(alert::alert_of) {
+        if let Some(alert) = result.as_ref().err().and_then(TlsError::alert) {
             // It ends anyway.
             self.seal_all(ContentType::Alert, &alert, out).ok();
         }
@@ -156,6 +157,18 @@ impl Records {
             self.update_send(out)?;
         }
         self.seal_all(ContentType::ApplicationData, plain, out)
+    }
+
+    /// What a kernel goes on with from here, once every record that came or was made is used: then
+    /// this must not be used any more. In TLS 1.2 there is none: the kernel would count explicit
+    /// nonces up, where ours are the sequence number XOR the IV, and one could come twice.
+    #[must_use]
+    pub fn kernel_keys(&self) -> Option<KernelKeys<'_>> {
+        let may = self.send.version() == Version::Tls13 && self.state == State::Open;
+        may.then(|| KernelKeys {
+            receive: self.receive.of_kernel(),
+            send: self.send.of_kernel(),
+        })
     }
 
     /// Says that nothing more comes from here.

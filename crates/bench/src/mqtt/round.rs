@@ -63,6 +63,7 @@ impl Round {
             processes: processes + saturation::PROCESSES,
             threads: args.threads,
             tls: args.tls,
+            kernel_tls: args.kernel_tls,
         };
         let running = subject.start(exec, setting, clock)?;
         let agents: Result<Vec<_>, _> = (0..processes)

@@ -22,6 +22,7 @@ pub(crate) struct RawListener {
     pub(crate) keys: Vec<PathBuf>,
     pub(crate) client_certificates: Option<String>,
     pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) kernel_tls: Option<bool>,
     pub(crate) connections_max: Option<usize>,
     pub(crate) connect_rate: Option<u32>,
     pub(crate) connect_burst: Option<u32>,
@@ -46,6 +47,8 @@ pub(crate) struct TlsFiles {
     pub(crate) pairs: Vec<(PathBuf, PathBuf)>,
     pub(crate) client_authentication: ClientAuthentication,
     pub(crate) client_ca: Option<PathBuf>,
+    /// Whether the kernel makes and opens the records, where it can.
+    pub(crate) kernel: bool,
 }
 
 impl TlsFiles {
@@ -55,6 +58,7 @@ impl TlsFiles {
             pairs: Vec::new(),
             client_authentication: ClientAuthentication::Optional,
             client_ca: None,
+            kernel: false,
         }
     }
 }
@@ -90,6 +94,7 @@ fn set(raw: &mut RawListener, word: &str, value: &str) -> Result<(), String> {
         "key" => raw.keys.push(value.into()),
         "client_certificates" => raw.client_certificates = Some(value.to_owned()),
         "client_ca" => raw.client_ca = Some(value.into()),
+        "kernel_tls" => raw.kernel_tls = Some(number(value)?),
         "connections_max" => raw.connections_max = Some(number(value)?),
         "connect_rate" => raw.connect_rate = Some(number(value)?),
         "connect_burst" => raw.connect_burst = Some(number(value)?),
@@ -162,9 +167,13 @@ fn check(raw: RawListener, name: String) -> Result<ListenerSettings, ConfigError
     let tls_words = !raw.certificates.is_empty()
         || !raw.keys.is_empty()
         || raw.client_ca.is_some()
-        || raw.client_certificates.is_some();
+        || raw.client_certificates.is_some()
+        || raw.kernel_tls.is_some();
     if tls_words && !tls {
-        return Err(wrong(&name, "certificates need protocol tls or wss"));
+        return Err(wrong(
+            &name,
+            "certificates and kernel_tls need protocol tls or wss",
+        ));
     }
     let web_socket_path = web.then(|| raw.path.clone().unwrap_or_else(|| WEB_SOCKET_PATH.into()));
     if web_socket_path
@@ -231,6 +240,7 @@ fn tls_files(raw: RawListener, name: &str) -> Result<TlsFiles, ConfigError> {
         pairs: raw.certificates.into_iter().zip(raw.keys).collect(),
         client_authentication,
         client_ca: raw.client_ca,
+        kernel: raw.kernel_tls.unwrap_or(false),
     })
 }
 

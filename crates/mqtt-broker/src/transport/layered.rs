@@ -15,7 +15,11 @@ use proxy_protocol::Source;
 use tls_session::{Established, Handshake, Progress, Records};
 use web_socket::{CloseCode, Decoder, Role, encode_binary, encode_close, upgrade};
 
-use super::{Layers, Sent, retry};
+use super::{
+    Layers, Sent,
+    kernel_tls::{self, Heard, KernelTls},
+    retry,
+};
 use crate::{client_certificate::ClientCertificate, limits::PENDING_LEN_MAX};
 
 /// Plain text that is made into records or frames at once.
@@ -26,6 +30,8 @@ pub(crate) struct Layered {
     pub(super) socket: TcpStream,
     balancer: Balancer,
     tls: Option<Tls>,
+    /// Whether the kernel is to be asked.
+    offer: bool,
     web: Option<Web>,
     certificate: Option<Box<ClientCertificate>>,
     /// The beginning of what cannot be used before more comes.
@@ -49,6 +55,8 @@ enum Balancer {
 enum Tls {
     Handshaking(Box<Handshake>),
     Open(Records),
+    /// `Open` ── nothing waits on this side ──▶ `Kernel`, where it may and can.
+    Kernel(KernelTls),
 }
 
 #[derive(Debug)]
@@ -83,6 +91,7 @@ impl Layered {
                 Balancer::Silent
             },
             tls: handshake.map(|h| Tls::Handshaking(Box::new(h))),
+            offer: layers.kernel_tls && kernel_tls::is_there(),
             web,
             certificate: None,
             input: Vec::new(),
@@ -128,14 +137,18 @@ impl Layered {
             let kept = self.input.len();
             let room = buf.get_mut(kept..).unwrap_or_default();
             let wanted = room.len();
-            let len = retry(|| self.socket.read(room))?;
+            let Some(len) = self.receive(room)? else {
+                continue;
+            };
             if len == 0 {
                 return Ok(0);
             }
-            self.reading = if len < wanted {
-                Reading::Drained
-            } else {
+            // The kernel's TLS gives less also where a record of another kind follows.
+            let is_whole = len == wanted || matches!(self.tls, Some(Tls::Kernel(_)));
+            self.reading = if is_whole {
                 Reading::More
+            } else {
+                Reading::Drained
             };
             let input = std::mem::take(&mut self.input);
             if let Some(front) = buf.get_mut(..kept) {
@@ -144,12 +157,47 @@ impl Layered {
             let result = self.go_up(buf, kept + len);
             // Handshake messages, or the alert or frame that says what is wrong.
             self.flush()?;
+            if self.offer {
+                self.hand_over()?;
+            }
             match result? {
                 0 => {}
                 len => return Ok(len),
             }
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// What the socket has, 0 at its end; `None` if that was nothing for us.
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(Tls::Kernel(kernel)) = &self.tls else {
+            return retry(|| self.socket.read(room)).map(Some);
+        };
+        match kernel.read(&mut self.socket, room)? {
+            Heard::Data(len) => Ok(Some(len)),
+            Heard::Nothing => Ok(None),
+            Heard::End => {
+                self.reading = Reading::Ended;
+                Ok(Some(0))
+            }
+        }
+    }
+
+    /// Offers the connection to the kernel, once, when no part of a record waits on this side.
+    fn hand_over(&mut self) -> io::Result<()> {
+        let Some(Tls::Open(records)) = &self.tls else {
+            return Ok(());
+        };
+        if !self.input.is_empty() || !self.pending.is_empty() || self.reading == Reading::Ended {
+            return Ok(());
+        }
+        self.offer = false;
+        if let Some(kernel) = KernelTls::take_over(&self.socket, records)? {
+            self.tls = Some(Tls::Kernel(kernel));
+            // Whatever comes from now on is found by the next read only.
+            self.reading = Reading::More;
+        }
+        Ok(())
     }
 
     /// Takes the first `len` bytes of `buf`, which came from the socket, up through the layers;
@@ -185,6 +233,10 @@ impl Layered {
     fn open_tls(&mut self, buf: &mut [u8], bytes: Range<usize>) -> io::Result<Range<usize>> {
         match self.tls.take() {
             None => Ok(bytes),
+            Some(Tls::Kernel(kernel)) => {
+                self.tls = Some(Tls::Kernel(kernel));
+                Ok(bytes)
+            }
             Some(Tls::Open(records)) => {
                 self.tls = Some(Tls::Open(records));
                 self.open_records(buf, bytes)
@@ -310,7 +362,7 @@ impl Layered {
 
     fn put(&mut self, plain: &[u8]) -> io::Result<()> {
         match &mut self.tls {
-            None => self.pending.extend_from_slice(plain),
+            None | Some(Tls::Kernel(_)) => self.pending.extend_from_slice(plain),
             // Nothing can be said before there is a key.
             Some(Tls::Handshaking(_)) => {}
             Some(Tls::Open(records)) => {
@@ -324,7 +376,11 @@ impl Layered {
     fn flush(&mut self) -> io::Result<bool> {
         while self.sent < self.pending.len() {
             let rest = self.pending.get(self.sent..).unwrap_or_default();
-            match retry(|| self.socket.write(rest)) {
+            let written = match &mut self.tls {
+                Some(Tls::Kernel(kernel)) => kernel.write(&mut self.socket, rest),
+                _ => retry(|| self.socket.write(rest)),
+            };
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => self.sent += len,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
@@ -346,7 +402,12 @@ impl Layered {
         if let Some(Tls::Open(records)) = &mut self.tls {
             records.close(&mut self.pending);
         }
-        self.flush().ok();
+        let all_sent = self.flush().is_ok_and(|blocked| !blocked);
+        if let Some(Tls::Kernel(kernel)) = &self.tls
+            && all_sent
+        {
+            kernel.close(&self.socket);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ impl CertificateFiles {
         Ok(TlsSettings {
             client_authentication: files.client_authentication,
             client_authorities: read.client_authorities,
+            kernel: files.kernel,
             ..TlsSettings::new(read.certificates)
         })
     }
