@@ -312,15 +312,16 @@ impl Shard {
             since,
             count,
         } = unsent;
+        let waited = || self.shared.clock.now().saturating_duration_since(since);
         match metered {
             // With all others of this turn, when it ends.
             Metered::With(id) if since == self.turn_at => self.meters.note_delivered(id, count),
             Metered::With(id) => {
-                let waited = self.shared.clock.now().saturating_duration_since(since);
+                let waited = waited();
                 self.meters.meter(id).deliver.observe(waited, count);
             }
             Metered::Itself(message) => {
-                let waited = self.shared.clock.now().saturating_duration_since(since);
+                let waited = waited();
                 let meter = self.meter_of(message.parts().topic);
                 meter.deliver.observe(waited, count);
             }

@@ -66,7 +66,11 @@ struct Call {
 }
 
 impl Post {
-    fn call(&self, notes: &mut Vec<Note>) {
+    fn call(&self) {
+        self.call_with(&mut Vec::new());
+    }
+
+    fn call_with(&self, notes: &mut Vec<Note>) {
         let mut call = self.call.lock();
         call.notes.append(notes);
         call.called = true;
@@ -137,7 +141,7 @@ impl Shards {
     fn ring(&self, shard: usize, shared: &Shared) {
         match self.posts.get(shard) {
             Some(post) if shard > 0 && (self.is_pressed() || post.is_at_work()) => {
-                post.call(&mut Vec::new());
+                post.call();
             }
             _ => {
                 if let Some(inbox) = shared.inboxes.get(shard) {
@@ -291,7 +295,7 @@ impl<'a> Desk<'a> {
     }
 
     fn call(&mut self) {
-        self.post.call(&mut self.notes);
+        self.post.call_with(&mut self.notes);
         self.due = None;
     }
 
@@ -381,7 +385,7 @@ impl Shard {
         if let Some(shards) = self.shards.upgrade() {
             self.posted &= !(1 << shard);
             match shards.posts.get(super::to_key(shard)) {
-                Some(post) if shard > 0 => post.call(&mut Vec::new()),
+                Some(post) if shard > 0 => post.call(),
                 _ => shards.ring(super::to_key(shard), &self.shared),
             }
         }
