@@ -67,7 +67,7 @@ impl Drop for FileLock {
     /// another thread is just starting has a copy of it until its program begins.
     fn drop(&mut self) {
         // It cannot fail for an open file that is ours; closing it is what is left then.
-        let _ = self.0.unlock();
+        self.0.unlock().ok();
     }
 }
 
