@@ -8,7 +8,7 @@ mod target;
 
 use std::io::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum, builder::ArgPredicate};
 use clock::Clock;
 
 use self::{phase::Phase, report::Report, round::Round};
@@ -32,7 +32,7 @@ pub(crate) struct MqttArgs {
         value_name = "LIST",
         value_delimiter = ',',
         default_value = "floor,causeway,mosquitto",
-        default_value_if("tls", "true", "causeway,mosquitto")
+        default_value_if("tls", ArgPredicate::IsPresent, "causeway,mosquitto")
     )]
     subjects: Vec<Subject>,
     /// Devices that are connected all the time
@@ -54,20 +54,33 @@ pub(crate) struct MqttArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
     /// Clients come with TLS 1.3, each with a handshake of its own; the floor has none
-    #[arg(long)]
-    tls: bool,
-    /// The kernel makes and opens the TLS records of our broker, where it can
-    #[arg(long, requires = "tls")]
-    kernel_tls: bool,
+    #[arg(
+        long,
+        value_name = "RECORDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "broker",
+        value_enum
+    )]
+    tls: Option<TlsRecords>,
     /// Count the broker's system calls, by strace; times and CPU times mean nothing then
     #[arg(long)]
     system_calls: bool,
     /// Instead of all that: so many sessions of our broker without sockets, in this process
-    #[arg(long, value_name = "N", conflicts_with_all = ["subjects", "clients", "processes", "rounds", "part_ms", "parts", "threads", "tls", "kernel_tls", "system_calls"], value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["subjects", "clients", "processes", "rounds", "part_ms", "parts", "threads", "tls", "system_calls"], value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     in_memory: Option<u32>,
     /// Print the figures of every round as JSON, for machines
     #[arg(long)]
     json: bool,
+}
+
+/// Who makes and opens the TLS records of our broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TlsRecords {
+    /// The broker itself
+    Broker,
+    /// The kernel, where it can
+    Kernel,
 }
 
 pub(crate) fn run(args: &MqttArgs, exec: &SelfExec, clock: &Clock) -> Result<(), BenchError> {
@@ -75,7 +88,7 @@ pub(crate) fn run(args: &MqttArgs, exec: &SelfExec, clock: &Clock) -> Result<(),
         return in_memory::run(sessions, args.json, clock);
     }
     limits::raise_open_files()?;
-    let mut report = Report::new(&args.subjects, args.tls);
+    let mut report = Report::new(&args.subjects, args.tls.is_some());
     for number in 0..args.rounds {
         for turn in 0..args.subjects.len() {
             // Whoever is first has the coolest machine: not always the same.

@@ -13,7 +13,7 @@ const CLIENTS: u64 = 100;
 /// cannot take such.
 const SCRIPT: &str = r#"
     modprobe tls
-    ./causeway bench mqtt --json --tls --kernel-tls --subjects=causeway --clients=100 --rounds=1 \
+    ./causeway bench mqtt --json --tls=kernel --subjects=causeway --clients=100 --rounds=1 \
         --part-ms=500 --parts=round-trip1,fan-out0,fan-in1 > figures
     ./causeway broker --host=localhost --data=/tmp/broker --tls-address=127.0.0.1:8885 \
         --link-address=127.0.0.1:8884 \

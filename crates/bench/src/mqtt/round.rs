@@ -3,7 +3,7 @@
 use clock::Clock;
 
 use super::{
-    MqttArgs,
+    MqttArgs, TlsRecords,
     phase::{Figures, Phase},
     saturation::{self, Saturators},
 };
@@ -62,8 +62,8 @@ impl Round {
             clients: args.clients + saturation::DEVICES,
             processes: processes + saturation::PROCESSES,
             threads: args.threads,
-            tls: args.tls,
-            kernel_tls: args.kernel_tls,
+            tls: args.tls.is_some(),
+            kernel_tls: args.tls == Some(TlsRecords::Kernel),
         };
         let running = subject.start(exec, setting, clock)?;
         let agents: Result<Vec<_>, _> = (0..processes)
