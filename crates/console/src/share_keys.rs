@@ -1,7 +1,7 @@
 //! Keys that gateways encrypt the objects of their shares with: made or taken when a share is
 //! made, the same for all its life, and shown by an export only.
 
-use model::{ClientEncryption, ErrorCode, GatewayId, Secret, ShareName, ShareSettings};
+use model::{ClientEncryption, ErrorCode, GatewayId, ShareName, ShareSettings};
 use object_cipher::ShareKey;
 
 use crate::{
@@ -27,8 +27,7 @@ pub(crate) async fn complete(app: &App, settings: &mut ShareSettings) -> ApiResu
     } else if wanted.key_id.is_empty() {
         ShareKey::random().map_err(|e| ApiError::internal(&e))?
     } else {
-        let found = find(app, &wanted.key_id).await?;
-        ShareKey::parse(&found).map_err(|e| ApiError::internal(&e))?
+        find(app, &wanted.key_id).await?
     };
     *wanted = ClientEncryption {
         key_id: key.id().to_string(),
@@ -38,20 +37,15 @@ pub(crate) async fn complete(app: &App, settings: &mut ShareSettings) -> ApiResu
 }
 
 /// The key of this name that some share has.
-async fn find(app: &App, key_id: &str) -> ApiResult<Secret> {
-    let places = app.database.share_places(None).await?;
-    let place = places
-        .iter()
-        .find(|place| place.settings.key_id() == Some(key_id));
-    let Some(place) = place else {
+async fn find(app: &App, key_id: &str) -> ApiResult<ShareKey> {
+    let found = app.database.share_key(key_id).await?;
+    let Some(key) = found else {
         return Err(ApiError::invalid(format!(
             "no share has key `{}`; give the key itself, or leave the id out for a new one",
             key_id.escape_debug()
         )));
     };
-    let name = &place.settings.name;
-    let settings = app.database.share(&place.gateway, name).await?;
-    Ok(settings.client_encryption.unwrap_or_default().key)
+    ShareKey::parse(&key).map_err(|e| ApiError::internal(&e))
 }
 
 /// A share keeps its key: what it has put cannot be read with another.

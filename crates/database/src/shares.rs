@@ -107,6 +107,20 @@ impl Database {
         placed.collect()
     }
 
+    /// The key of this id that objects of some share are encrypted with.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn share_key(&self, key_id: &str) -> Result<Option<Secret>> {
+        for row in share::Entity::find().all(&self.reader).await? {
+            if open_settings(row.settings.clone())?.key_id() == Some(key_id) {
+                let encryption = self.settings(row)?.client_encryption;
+                return Ok(encryption.map(|encryption| encryption.key));
+            }
+        }
+        Ok(None)
+    }
+
     /// The whole intent of a gateway, as it is sent to it.
     ///
     /// # Errors
