@@ -128,7 +128,9 @@ impl Handshake {
 
     /// What rustls wants to say about an error.
     fn take_alert(&mut self, out: &mut Vec<u8>) {
-        let status = self.connection.process_tls_records(&mut []);
+        // With all that it has seen: it remembers where in the input a message has begun, and
+        // looks for it there if it has nothing to say.
+        let status = self.connection.process_tls_records(&mut self.input);
         if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state {
             // Without it the peer sees a closed connection.
             encode(&mut data, out).ok();

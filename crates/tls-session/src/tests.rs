@@ -256,3 +256,22 @@ fn what_is_no_handshake_is_answered_with_an_alert() {
     );
     assert_eq!(out.first(), Some(&21), "an alert");
 }
+
+/// Found by the noise of `fuzz-targets`: ten bytes ended whoever handed them to rustls.
+#[test]
+fn the_head_of_a_message_that_is_too_long_is_refused() {
+    let (_, config) = configs(aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256);
+    let mut handshake = Box::new(Handshake::new(config).unwrap());
+    let mut out = Vec::new();
+    for byte in [22, 3, 1, 0, 5, 1, 0x3c, 0, 1, 0] {
+        match handshake.advance(&[byte], &mut out) {
+            Ok(Progress::More(more)) => handshake = more,
+            Ok(Progress::Done(_)) => panic!("nobody has proved anything"),
+            Err(error) => {
+                assert!(matches!(error, TlsError::Handshake(_)), "{error:?}");
+                return;
+            }
+        }
+    }
+    panic!("it is waited for");
+}
