@@ -46,18 +46,22 @@ impl Note {
     /// to be shown; and whether that is news.
     fn lost_before(self, cache_id: u64, now: Timestamp) -> Option<(LostCache, bool)> {
         if self.cache_id != cache_id {
-            let lost = LostCache {
-                as_of: self.as_of,
-                found_at: now,
-                files: self.files,
-                names: self.names,
-            };
-            return Some((lost, true));
+            return Some((self.into_lost(now), true));
         }
         let age_ms = |lost: &LostCache| now.as_millis().saturating_sub(lost.found_at.as_millis());
         let shown_ms = LOSS_SHOWN_FOR.as_millis();
         let lost = self.lost.filter(|lost| u128::from(age_ms(lost)) < shown_ms);
         lost.map(|lost| (lost, false))
+    }
+
+    /// What went with the cache that was noted.
+    fn into_lost(self, found_at: Timestamp) -> LostCache {
+        LostCache {
+            as_of: self.as_of,
+            found_at,
+            files: self.files,
+            names: self.names,
+        }
     }
 }
 
@@ -109,12 +113,8 @@ impl Ledger {
             }
             Ok(()) | Err(_) => {}
         }
-        note.filter(|note| note.files > 0).map(|note| LostCache {
-            as_of: note.as_of,
-            found_at: now,
-            files: note.files,
-            names: note.names,
-        })
+        let lost = note.filter(|note| note.files > 0);
+        lost.map(|note| note.into_lost(now))
     }
 }
 

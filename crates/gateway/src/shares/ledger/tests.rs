@@ -55,6 +55,33 @@ impl Site {
         let noting = ledger.take_up(Arc::clone(&fs), self.clock.clone()).await;
         (fs, noting)
     }
+
+    fn set_offline(&self, offline: bool) {
+        self.store.set_faults(Faults {
+            offline,
+            ..Faults::default()
+        });
+    }
+
+    fn lose_cache(&self) {
+        std::fs::remove_dir_all(self.cache()).unwrap();
+    }
+
+    async fn until_drained(&self, fs: &ObjectFs) {
+        while fs.status().upload_queue > 0 {
+            self.clock.sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Opened, and left with a file that was noted and is in the cache alone.
+    async fn leave_one_alone(&self) {
+        let (fs, noting) = self.open().await;
+        self.set_offline(true);
+        put(&fs, "alone").await;
+        noting.note().await;
+        drop((fs, noting));
+        self.set_offline(false);
+    }
 }
 
 async fn put(fs: &ObjectFs, name: &str) {
@@ -68,12 +95,6 @@ async fn put(fs: &ObjectFs, name: &str) {
         .unwrap();
 }
 
-async fn drained(site: &Site, fs: &ObjectFs) {
-    while fs.status().upload_queue > 0 {
-        site.clock.sleep(Duration::from_millis(2)).await;
-    }
-}
-
 fn events(fs: &ObjectFs) -> String {
     let events = fs.take_events();
     let texts: Vec<String> = events.iter().map(ToString::to_string).collect();
@@ -85,16 +106,10 @@ async fn a_lost_cache_is_made_anew_and_what_it_took_is_listed_by_name() {
     let site = Site::new();
     let (fs, noting) = site.open().await;
     put(&fs, "safe").await;
-    drained(&site, &fs).await;
-    site.store.set_faults(Faults {
-        offline: true,
-        ..Faults::default()
-    });
-    put(&fs, "alone").await;
-    noting.note().await;
+    site.until_drained(&fs).await;
     drop((fs, noting));
-    std::fs::remove_dir_all(site.cache()).unwrap();
-    site.store.set_faults(Faults::default());
+    site.leave_one_alone().await;
+    site.lose_cache();
 
     let (fs, noting) = site.open().await;
     let told = events(&fs);
@@ -126,10 +141,10 @@ async fn what_was_uploaded_meanwhile_is_not_in_the_note_any_more() {
     let (fs, noting) = site.open().await;
     put(&fs, "f").await;
     noting.note().await;
-    drained(&site, &fs).await;
+    site.until_drained(&fs).await;
     noting.note().await;
     drop((fs, noting));
-    std::fs::remove_dir_all(site.cache()).unwrap();
+    site.lose_cache();
     let (fs, noting) = site.open().await;
     let told = events(&fs);
     assert!(told.contains("all files had been uploaded"), "{told}");
@@ -140,14 +155,7 @@ async fn what_was_uploaded_meanwhile_is_not_in_the_note_any_more() {
 #[tokio::test]
 async fn a_removed_share_whose_cache_was_lost_says_what_went_with_it() {
     let site = Site::new();
-    let (fs, noting) = site.open().await;
-    site.store.set_faults(Faults {
-        offline: true,
-        ..Faults::default()
-    });
-    put(&fs, "alone").await;
-    noting.note().await;
-    drop((fs, noting));
+    site.leave_one_alone().await;
     let lost = site.ledger().forget(site.clock.wall()).await.unwrap();
     assert_eq!((lost.files, lost.names), (1, vec!["alone".to_owned()]));
     assert_eq!(site.ledger().forget(site.clock.wall()).await, None);
