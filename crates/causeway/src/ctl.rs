@@ -34,6 +34,7 @@ pub(crate) use args::CtlArgs;
 pub(crate) use error::CtlError;
 pub(crate) use login::{Login, LoginFile, session};
 pub(crate) use output::print;
+pub(crate) use secret_input::SecretInput;
 pub(crate) use verbs::with_examples;
 
 use crate::environment::Environment;

@@ -16,20 +16,20 @@ const SECRET_LEN_MAX: u64 = 4_096;
 
 /// Where one secret may come from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SecretInput<'a> {
+pub(crate) struct SecretInput<'a> {
     /// What it is, for the prompt.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
     /// The file given; `-` is standard input.
-    pub(super) file: Option<&'a Path>,
+    pub(crate) file: Option<&'a Path>,
     /// The flag that gives the file.
-    pub(super) flag: &'static str,
+    pub(crate) flag: &'static str,
     /// The environment variable and its value.
-    pub(super) variable: (&'static str, Option<&'a Secret>),
+    pub(crate) variable: (&'static str, Option<&'a Secret>),
 }
 
 impl SecretInput<'_> {
     /// The secret, of the first source that has one.
-    pub(super) fn read(self) -> Result<Secret, CtlError> {
+    pub(crate) fn read(self) -> Result<Secret, CtlError> {
         let secret = match (self.file, self.variable.1) {
             (Some(file), _) if file == Path::new("-") => first_line(io::stdin().lock())?,
             (Some(file), _) => first_line(read_text(file)?.as_bytes())?,

@@ -8,9 +8,10 @@ use std::{
 };
 
 use clap::Args;
-use model::Secret;
 use object_cipher::{DecryptError, KeyError, ShareKey, decrypt};
 use thiserror::Error;
+
+use crate::ctl::{CtlError, SecretInput};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +26,7 @@ before it is written. A file that is not whole is removed again.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DecryptArgs {
-    /// File with the exported key of the share
+    /// File with the exported key of the share; `-` is standard input
     #[arg(long, value_name = "FILE")]
     key_file: PathBuf,
     /// The object; `-` is standard input
@@ -39,6 +40,8 @@ pub(crate) struct DecryptArgs {
 /// Why an object was not decrypted.
 #[derive(Debug, Error)]
 pub(crate) enum DecryptFailure {
+    #[error(transparent)]
+    Input(#[from] CtlError),
     #[error("cannot use the key in {}", path.display())]
     Key {
         path: PathBuf,
@@ -84,10 +87,13 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<(), DecryptFailure> {
 }
 
 fn read_key(path: &Path) -> Result<ShareKey, DecryptFailure> {
-    let (mut text, file) = (String::new(), opened(path, File::open(path))?);
-    let read = file.take(KEY_FILE_LEN_MAX).read_to_string(&mut text);
-    opened(path, read)?;
-    ShareKey::parse(&Secret::new(text.trim())).map_err(|source| DecryptFailure::Key {
+    let input = SecretInput {
+        what: "The key of the share",
+        file: Some(path),
+        flag: "--key-file",
+        variable: ("", None),
+    };
+    ShareKey::parse(&input.read()?).map_err(|source| DecryptFailure::Key {
         path: path.to_owned(),
         source,
     })
@@ -103,6 +109,3 @@ fn opened<T>(path: &Path, done: io::Result<T>) -> Result<T, DecryptFailure> {
         source,
     })
 }
-
-/// Longer than any key.
-const KEY_FILE_LEN_MAX: u64 = 1_024;
