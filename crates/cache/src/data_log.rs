@@ -3,9 +3,12 @@
 //! A segment is a sparse file of [`SEGMENT_BLOCKS`] blocks. Its first blocks are a table with
 //! the CRC32C of each block. Blocks are given out in order and their numbers never used
 //! again; freeing punches a hole, and a segment with nothing in it is removed. So there is
-//! nothing to clean up or move, and no reader can meet a block with another's content.
+//! nothing to clean up or move, and no reader can meet a block with another's content. What comes
+//! from the disk is compared with its checksum, and need not be again while it stays in memory.
 
+mod segment;
 mod segments;
+mod verified;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +21,10 @@ use std::{
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
-use self::segments::{Segments, Tail};
+use self::{
+    segment::Segment,
+    segments::{Segments, Tail},
+};
 use crate::{
     CacheError, CacheErrorKind, CacheResult, Committer, Disk, DiskRoom, LiveBlocks, SegmentFile,
     SegmentId, group::Group,
@@ -40,7 +46,7 @@ const FREES_WAITING_MAX: usize = 65_536;
 /// Bytes written after which the disk is set to work though nobody waits: who asks for all of a
 /// long stream to be durable finds most of it done, and others are not held up by it.
 const EARLY_SYNC_BYTES: u64 = 16 << 20;
-/// Open segment files besides those being written.
+/// Open segment files besides those being written, with 8 KiB of what is known of each.
 const OPEN_FILES_MAX: usize = 256;
 
 /// Blocks that lie side by side in one segment.
@@ -138,7 +144,7 @@ impl DataLog {
                 given: SEGMENT_BLOCKS,
                 live: BTreeMap::new(),
             }),
-            files: Cache::new(OPEN_FILES_MAX),
+            open: Cache::new(OPEN_FILES_MAX),
             unsynced,
         });
         let frees = match committer {
@@ -199,7 +205,9 @@ impl DataLog {
             .disk
             .create(next)
             .map_err(failed("create", next))?;
-        self.segments.files.insert(next, file);
+        self.segments
+            .open
+            .insert(next, Arc::new(Segment::new(file)));
         tail.segment = next;
         tail.given = TABLE_BLOCKS;
         Ok(())
@@ -216,15 +224,9 @@ impl DataLog {
             "blocks are written whole"
         );
         let id = run.segment();
-        let file = self.segments.file(id)?;
-        let mut crcs = Vec::with_capacity(run.count as usize * CRC_LEN_MEM);
-        for block in bytes.chunks(BLOCK_LEN_MEM) {
-            crcs.extend_from_slice(&crc32c::crc32c(block).to_le_bytes());
-        }
-        file.write_at(run.offset(), bytes)
-            .map_err(failed("write", id))?;
-        file.write_at(run.table_offset(), &crcs)
-            .map_err(failed("write", id))?;
+        let segment = self.segments.segment(id)?;
+        segment.write(run, bytes).map_err(failed("write", id))?;
+        let file = Arc::clone(&segment.file);
         self.segments.unsynced.lock().insert(id, file);
         self.sync_early(run.len_bytes());
         Ok(())
@@ -246,14 +248,7 @@ impl DataLog {
     /// # Errors
     /// [`CacheErrorKind::Corrupt`], or the disk fails.
     pub fn read(&self, run: Run, bytes: &mut [u8]) -> CacheResult<()> {
-        let id = run.segment();
-        let file = self.segments.file(id)?;
-        let mut crcs = vec![0; run.count as usize * CRC_LEN_MEM];
-        file.read_at(run.offset(), bytes)
-            .map_err(failed("read", id))?;
-        file.read_at(run.table_offset(), &mut crcs)
-            .map_err(failed("read", id))?;
-        verify(run, bytes, &crcs)
+        self.segments.segment(run.segment())?.read(run, bytes)
     }
 
     /// The same if the disk need not be waited for; whether it was done.
@@ -261,19 +256,20 @@ impl DataLog {
     /// # Errors
     /// As [`DataLog::read`].
     pub fn read_at_once(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
-        let id = run.segment();
-        let file = self.segments.file(id)?;
-        let mut crcs = vec![0; run.count as usize * CRC_LEN_MEM];
-        let is_there = file
-            .read_at_once(run.offset(), bytes)
-            .map_err(failed("read", id))?
-            && file
-                .read_at_once(run.table_offset(), &mut crcs)
-                .map_err(failed("read", id))?;
-        if is_there {
-            verify(run, bytes, &crcs)?;
-        }
-        Ok(is_there)
+        self.segments
+            .segment(run.segment())?
+            .read_at_once(run, bytes)
+    }
+
+    /// The same, with no checksum computed of blocks that were right when they came into memory
+    /// and, as far as can be told, are there since.
+    ///
+    /// # Errors
+    /// As [`DataLog::read`].
+    pub fn read_from_memory(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
+        self.segments
+            .segment(run.segment())?
+            .read_from_memory(run, bytes)
     }
 
     /// Waits until everything written before is on the disk.
@@ -413,18 +409,6 @@ fn sync_all(unsynced: &Unsynced) -> CacheResult<()> {
     let segments = std::mem::take(&mut *unsynced.lock());
     for (id, file) in segments {
         file.sync().map_err(failed("sync", id))?;
-    }
-    Ok(())
-}
-
-fn verify(run: Run, bytes: &[u8], crcs: &[u8]) -> CacheResult<()> {
-    let (stored, _) = crcs.as_chunks::<4>();
-    for (n, (block, crc)) in bytes.chunks(BLOCK_LEN_MEM).zip(stored).enumerate() {
-        if crc32c::crc32c(block) != u32::from_le_bytes(*crc) {
-            let block = run.first + n as u64;
-            let message = format!("block {block} of the cache disk is damaged");
-            return Err(CacheError::new(CacheErrorKind::Corrupt, message));
-        }
     }
     Ok(())
 }

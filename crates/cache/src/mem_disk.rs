@@ -33,6 +33,8 @@ struct Pages {
     seen: BTreeMap<u64, Box<[u8]>>,
     synced: BTreeMap<u64, Box<[u8]>>,
     unsynced: BTreeSet<u64>,
+    /// On the platter only: whoever reads it waits for it.
+    away: BTreeSet<u64>,
 }
 
 impl MemDisk {
@@ -74,11 +76,12 @@ impl MemDisk {
         }
     }
 
-    /// Damages one byte of what is on the platter.
+    /// Damages one byte of what is on the platter, and nobody has it in memory.
     pub fn flip_bit(&self, id: SegmentId, offset: u64) {
         if let Some(segment) = self.segments.lock().get(&id) {
             let mut pages = segment.pages.lock();
             let (page, at) = (offset / BLOCK_LEN, offset % BLOCK_LEN);
+            pages.away.insert(page);
             for side in [0, 1] {
                 let Pages { seen, synced, .. } = &mut *pages;
                 let content = if side == 0 { seen } else { synced };
@@ -169,11 +172,12 @@ impl SegmentFile for MemSegment {
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let pages = self.pages.lock();
+        let mut pages = self.pages.lock();
         let mut at = offset;
         let mut rest = bytes;
         while !rest.is_empty() {
             let (page, within) = (at / BLOCK_LEN, at % BLOCK_LEN);
+            pages.away.remove(&page);
             let len = rest.len().min(index(BLOCK_LEN - within));
             let (now, later) = rest.split_at_mut(len);
             match pages.seen.get(&page) {
@@ -187,6 +191,10 @@ impl SegmentFile for MemSegment {
     }
 
     fn read_at_once(&self, offset: u64, bytes: &mut [u8]) -> io::Result<bool> {
+        let wanted = offset / BLOCK_LEN..(offset + bytes.len() as u64).div_ceil(BLOCK_LEN);
+        if self.pages.lock().away.range(wanted).next().is_some() {
+            return Ok(false);
+        }
         self.read_at(offset, bytes).map(|()| true)
     }
 

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
-use super::{Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty};
+use super::{Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty, segment::Segment};
 use crate::{CacheResult, Disk, SegmentFile, SegmentId};
 
 /// Shared by the log and its threads.
 pub(super) struct Segments {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) tail: Mutex<Tail>,
-    pub(super) files: Cache<SegmentId, Arc<dyn SegmentFile>>,
+    pub(super) open: Cache<SegmentId, Arc<Segment>>,
     pub(super) unsynced: Unsynced,
 }
 
@@ -27,9 +27,15 @@ pub(super) struct Tail {
 }
 
 impl Segments {
+    pub(super) fn segment(&self, id: SegmentId) -> CacheResult<Arc<Segment>> {
+        self.open.get_or_insert_with(&id, || {
+            let file = self.disk.open(id).map_err(failed("open", id))?;
+            Ok(Arc::new(Segment::new(file)))
+        })
+    }
+
     pub(super) fn file(&self, id: SegmentId) -> CacheResult<Arc<dyn SegmentFile>> {
-        let open = || self.disk.open(id).map_err(failed("open", id));
-        self.files.get_or_insert_with(&id, open)
+        self.segment(id).map(|segment| Arc::clone(&segment.file))
     }
 
     /// Gives blocks back to the disk: those of a segment that is empty now with the segment,
@@ -89,7 +95,7 @@ impl Segments {
 
     fn remove(&self, id: SegmentId) {
         self.tail.lock().live.remove(&id);
-        self.files.remove(&id);
+        self.open.remove(&id);
         self.unsynced.lock().remove(&id);
         if let Err(e) = self.disk.remove(id) {
             tracing::warn!(error = %e, segment = id.0, "cannot remove an empty data segment");

@@ -61,6 +61,31 @@ async fn a_damaged_block_is_not_given_out() {
 }
 
 #[tokio::test]
+async fn what_went_from_memory_is_verified_when_it_comes_back() {
+    let disk = Arc::new(MemDisk::new(1 << 40));
+    let log = DataLog::open(Arc::clone(&disk) as Arc<dyn Disk>).unwrap();
+    let run = log.allocate(2).unwrap()[0];
+    let [first, second] = [0, 1].map(|n| Run {
+        first: run.first + n,
+        count: 1,
+    });
+    let mut bytes = block(0);
+    log.write(run, &[block(1), block(2)].concat()).unwrap();
+    assert!(log.read_from_memory(second, &mut bytes).unwrap());
+    assert_eq!(bytes, block(2));
+
+    disk.flip_bit(second.segment(), second.offset() + 5);
+    assert!(!log.read_from_memory(second, &mut bytes).unwrap());
+    assert!(log.read_from_memory(first, &mut bytes).unwrap());
+    // The kernel has it in memory again, as a neighbour or by somebody else's read.
+    let file = disk.open(second.segment()).unwrap();
+    file.read_at(second.offset(), &mut bytes).unwrap();
+    let error = log.read_from_memory(second, &mut bytes).unwrap_err();
+    assert_eq!(error.kind(), CacheErrorKind::Corrupt);
+    assert_eq!(read(&log, first).unwrap(), block(1));
+}
+
+#[tokio::test]
 async fn what_earlier_runs_left_behind_is_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let open = || DataLog::open(Arc::new(DirDisk::open(dir.path()).unwrap())).unwrap();

@@ -122,7 +122,8 @@ impl Engine {
         Ok(Look::AllHere(ReadPlan { pieces, _pin: pin }))
     }
 
-    /// Reads blocks that the caller keeps from being freed.
+    /// Reads blocks that the caller keeps from being freed, for an upload: what leaves is compared
+    /// with its checksum, wherever it comes from.
     pub(crate) async fn read_blocks(&self, run: cache::Run) -> VfsResult<Bytes> {
         if run.len_bytes() <= AT_ONCE_LEN_MAX {
             let mut bytes = vec![0; index(run.len_bytes())];
@@ -150,7 +151,12 @@ impl Engine {
             .map(|p| p.blocks.end - p.blocks.start)
             .sum();
         let mut whole = vec![0; index(blocks * BLOCK_LEN)];
-        if read_pieces(&self.log, &plan.pieces, &mut whole, DataLog::read_at_once)? {
+        if read_pieces(
+            &self.log,
+            &plan.pieces,
+            &mut whole,
+            DataLog::read_from_memory,
+        )? {
             return Ok(whole.into());
         }
         let log = Arc::clone(&self.log);
