@@ -20,6 +20,7 @@ mod config;
 mod console;
 mod error;
 mod extract;
+mod features;
 mod fleet;
 mod issue;
 mod limits;

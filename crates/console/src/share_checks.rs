@@ -12,6 +12,7 @@ use crate::{
     api::{Check, CheckName},
     app::App,
     error::{ApiError, ApiResult},
+    features,
     limits::{ACCESS_RULES_MAX, CACHE_BYTES_MIN, CACHE_DISK_FREE_MIN, SHARES_MAX},
 };
 
@@ -53,7 +54,7 @@ pub(crate) async fn run(
         check(
             CheckName::Engine,
             "its engine can work like that",
-            engine(settings),
+            engine(app, gateway, settings),
         ),
         check(
             CheckName::Cache,
@@ -152,7 +153,11 @@ async fn name(
     })
 }
 
-fn engine(settings: &ShareSettings) -> Result<(), Failure> {
+fn engine(app: &App, gateway: &GatewayId, settings: &ShareSettings) -> Result<(), Failure> {
+    let status = app.view.get(gateway).and_then(|live| live.status);
+    if let Some(failure) = features::missing(settings, status.as_ref().map(|s| &s.status)) {
+        return Err(failure);
+    }
     let encryption = &settings.engine.encryption;
     if settings.bucket.provider == Provider::Directory
         && *encryption != ServerEncryption::BucketDefault

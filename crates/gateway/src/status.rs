@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clock::Clock;
-use model::{CacheDiskStatus, GatewayId, GatewayStatus, ShareState, StatusMessage, Timestamp};
+use model::{
+    CacheDiskStatus, Feature, GatewayId, GatewayStatus, ShareState, StatusMessage, Timestamp,
+};
 use parking_lot::Mutex;
 
 use crate::{
@@ -58,6 +60,7 @@ impl StatusSource {
             at: self.clock.wall(),
             started_at: self.started_at,
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            features: Feature::ALL.map(|f| f.as_str().to_owned()).into(),
             intent_version: snapshot.report.version,
             nfs_address: self.nfs_address(),
             memory_bytes: process::memory_bytes(),

@@ -22,7 +22,9 @@ pub enum Downlink {
 pub struct Intent {
     /// Grows by one with each change.
     pub version: u64,
-    /// The shares it should serve; any other share is no longer wanted.
+    /// The shares it should serve; any other share is no longer wanted. A gateway that does not know
+    /// what one of them needs cannot read the document, and stays with the one before.
+    #[serde(with = "crate::guarded_shares")]
     pub shares: Vec<ShareSettings>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Not here: anything that waits, stores or sends.
 //! Invariant: a value that exists is valid; constructors refuse the rest and say why.
-//! Invariant: JSON of these types is the wire contract; unknown fields are ignored by readers.
+//! Invariant: JSON of these types is the wire contract; unknown fields are ignored by readers, so
+//! what must not be ignored is a [`Feature`].
 //! Start at [`Command`] (actions), [`Intent`] (settings), [`GatewayStatus`] (reports).
 
 mod bandwidth;
@@ -15,9 +16,11 @@ mod engine_settings;
 mod error_code;
 mod event;
 mod express;
+mod feature;
 mod file_status;
 mod fleet;
 mod gateway_id;
+pub mod guarded_shares;
 mod intent;
 mod role;
 mod secret;
@@ -44,6 +47,7 @@ pub use event::{Event, EventKind, Severity};
 pub use express::{
     ChangeBatch, ChangeNotice, ChangeReport, ChangeSource, ExpressStatus, ObjectChange,
 };
+pub use feature::Feature;
 pub use file_status::{
     CacheStatus, FileState, FileStatus, JobState, JobStatus, LostCache, LostRange, QueueItem,
 };

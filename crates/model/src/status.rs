@@ -33,6 +33,9 @@ pub struct GatewayStatus {
     pub started_at: Timestamp,
     /// Version of its software.
     pub software_version: String,
+    /// What it can do that older gateways cannot, such as `client_encryption`.
+    #[serde(default)]
+    pub features: Vec<String>,
     /// The version of its intent that it has worked on.
     pub intent_version: u64,
     /// Where NFS clients of its network reach it: `host:port`.

@@ -1673,6 +1673,8 @@ export interface components {
              * @description CPU time of its process so far, in milliseconds.
              */
             cpu_ms: number;
+            /** @description What it can do that older gateways cannot, such as `client_encryption`. */
+            features?: string[];
             /** @description Who reports. */
             gateway: string;
             /**

@@ -10,7 +10,10 @@ use model::{ClientId, ErrorCode, Failure, GatewayId, ShareSettings, ShareState, 
 use parking_lot::RwLock;
 
 use super::live::Live;
-use crate::api::{Gateway, GatewayState, Share};
+use crate::{
+    api::{Gateway, GatewayState, Share},
+    features,
+};
 
 /// Written by the owner only; a reader holds the lock for one copy.
 #[derive(Debug, Default)]
@@ -139,6 +142,9 @@ fn error_of(settings: &ShareSettings, live: &Live) -> Option<Failure> {
         return Some(error);
     }
     let status = &live.status.as_ref()?.status;
+    if let Some(failure) = features::missing(settings, Some(status)) {
+        return Some(failure);
+    }
     let share = status.shares.iter().find(|s| s.name == settings.name)?;
     match &share.state {
         ShareState::Failed { reason } => Some(Failure::new(ErrorCode::Internal, reason.clone())),

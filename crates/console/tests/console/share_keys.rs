@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{FakeGateway, Fixture, code, share};
+use crate::support::{FakeGateway, Fixture, code, share, until};
 
 const OWN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -139,4 +139,48 @@ async fn gateways_over_the_same_objects_have_the_same_key_or_none() {
     let forgotten = f.delete(&format!("{last}?forget_key=true")).await;
     assert_eq!(forgotten.0, StatusCode::NO_CONTENT);
     assert_eq!(f.delete(&with_gateway).await.0, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_know_encryption_is_asked_for_none() {
+    let f = Fixture::start().await;
+    let gateway = f.join_gateway().await;
+    let old = model::GatewayStatus {
+        features: vec!["unheard_of".into()],
+        ..gateway.status(0, 0)
+    };
+    gateway.report(old.clone());
+    f.until_gateway(&gateway.id, |g| {
+        g["status"]["features"] == json!(["unheard_of"])
+    })
+    .await;
+    let new = || encrypted("plans", "p/", json!({}));
+    let answer = f.post(&path(&gateway), new()).await;
+    assert_eq!(code(&answer), (400, "INVALID_ARGUMENT"));
+    let message = answer.1["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("`client_encryption`") && message.contains("upgrade it first"),
+        "{message}"
+    );
+    let plain = f.post(&path(&gateway), share("open", "o/")).await;
+    assert_eq!(plain.0, StatusCode::CREATED, "{}", plain.1);
+
+    // It goes back to its old version after the share was made.
+    gateway.report_status(1, 0);
+    f.until_gateway(&gateway.id, |g| {
+        g["status"]["features"][0] == "client_encryption"
+    })
+    .await;
+    let made = f.post(&path(&gateway), new()).await;
+    assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
+    gateway.report(old);
+    let one = format!("{}/plans", path(&gateway));
+    until("the share says why", async || {
+        !f.get(&one).await["error"].is_null()
+    })
+    .await;
+    let shown = f.get(&one).await;
+    let message = shown["error"]["message"].as_str().unwrap();
+    assert!(message.contains("upgrade it first"), "{message}");
+    assert_eq!(shown["in_sync"], false);
 }

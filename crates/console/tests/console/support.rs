@@ -372,11 +372,21 @@ impl FakeGateway {
     }
 
     pub(crate) fn report_status(&self, intent_version: u64, dirty_bytes: u64) {
-        let status = GatewayStatus {
+        self.report(self.status(intent_version, dirty_bytes));
+    }
+
+    pub(crate) fn report(&self, status: GatewayStatus) {
+        let status = serde_json::to_value(model::StatusMessage(status)).unwrap();
+        self.publish("csg_status", &status);
+    }
+
+    pub(crate) fn status(&self, intent_version: u64, dirty_bytes: u64) -> GatewayStatus {
+        GatewayStatus {
             gateway: self.id.clone(),
             at: self.clock.wall(),
             started_at: Timestamp::from_millis(1),
             software_version: "0.1.0".into(),
+            features: vec!["client_encryption".into(), "unheard_of".into()],
             intent_version,
             nfs_address: "10.0.0.5:2049".into(),
             memory_bytes: 1 << 20,
@@ -386,11 +396,7 @@ impl FakeGateway {
                 free_bytes: 50 << 30,
             },
             shares: vec![share_status(dirty_bytes)],
-        };
-        self.publish(
-            "csg_status",
-            &serde_json::to_value(model::StatusMessage(status)).unwrap(),
-        );
+        }
     }
 }
 

@@ -148,7 +148,11 @@ impl Link<'_> {
                 Some(credential)
             }
             Err(error) => {
-                warn!(%error, "message refused: not an intent document");
+                warn!(
+                    %error,
+                    "message refused: not an intent document that this version understands; if the \
+                     console is newer, upgrade this gateway. It stays with the settings it had"
+                );
                 delivery.acknowledge();
                 None
             }

@@ -15,6 +15,7 @@ pub(crate) struct Wanted {
     /// The newest intent.
     pub(crate) intent: Intent,
     /// Shares to be emptied into their buckets, then forgotten.
+    #[serde(with = "model::guarded_shares")]
     pub(crate) retired: Vec<ShareSettings>,
 }
 
