@@ -134,6 +134,9 @@ export class Fleet {
       cache_used_bytes: Math.round(share.settings.cache_bytes_max * Math.random() * 0.7), cache_bytes_max: share.settings.cache_bytes_max,
       uploaded_bytes: Math.round(big * GIB), downloaded_bytes: Math.round(big * 0.3 * GIB), read_bytes: Math.round(big * 4 * GIB),
       written_bytes: Math.round(big * GIB), read_hits: 91_000, read_misses: 6_100, importing: false, objects_listed: 0,
+      express: {
+        told: 18_200, applied: 2_310, applied_at: Date.now() - 4_000, delay_ms: 140, delay_p99_ms: 390, delay_max_ms: 610, gaps: 1, scans: 1,
+      },
     };
     Object.assign(share, { in_sync: true, status_at: Date.now(), mount_command: `mount -t nfs -o vers=3,tcp,nolock,port=2049,mountport=2049 10.20.0.5:/${name} /mnt/${name}` });
     gateway.reached_version = gateway.intent_version;

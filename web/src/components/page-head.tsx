@@ -18,10 +18,10 @@ export function PageHead({ title, trail = [], beside, note, actions }: PageHeadP
       <div>
         {trail.length > 0 && (
           <nav className="trail" aria-label="Breadcrumb">
-            {trail.map(([text, to]) => (
+            {trail.map(([text, to], depth) => (
               <Fragment key={to}>
+                {depth > 0 && <span aria-hidden="true">/</span>}
                 <Link to={to}>{text}</Link>
-                <span aria-hidden="true">/</span>
               </Fragment>
             ))}
           </nav>
