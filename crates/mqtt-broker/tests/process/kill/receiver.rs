@@ -16,6 +16,8 @@ use crate::peer::{Gone, Peer};
 
 /// Reads in which nothing comes before it is believed that nothing will.
 const QUIET_READS: u32 = 5;
+/// The same in the last life, when what has not come counts as lost.
+pub(super) const LAST_QUIET_READS: u32 = 25;
 /// The same while something must come.
 const PATIENT_READS: u32 = 100;
 
@@ -27,6 +29,7 @@ pub(super) struct Receiver {
     /// Of QoS 2, and not released.
     seen: BTreeSet<PacketId>,
     subscribed: bool,
+    pub(super) quiet_reads: u32,
 }
 
 enum Said {
@@ -57,6 +60,7 @@ impl Receiver {
             got: BTreeMap::new(),
             seen: BTreeSet::new(),
             subscribed: false,
+            quiet_reads: QUIET_READS,
         }
     }
 
@@ -95,7 +99,7 @@ impl Receiver {
                     up.take().expect("it subscribes once").send(()).ok();
                 }
                 Some(Said::Other) => {}
-                None if stopping && quiet == QUIET_READS => return Ok(()),
+                None if stopping && quiet == self.quiet_reads => return Ok(()),
                 None => {
                     quiet += 1;
                     continue;
