@@ -6,7 +6,6 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     process::{Command, Output},
-    time::Duration,
 };
 
 use model::{ActivationBundle, Timestamp};
@@ -336,7 +335,7 @@ fn json_that_is_none_of_ours_is_answered_with_what_is_wrong() {
     let refused = run(&mut bad_params).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     assert!(stderr(&refused).contains("--params"), "{refused:?}");
-    eventually("all is well", Duration::from_secs(10), || {
+    eventually("all is well", LIMIT, || {
         let overview = up.ctl_json(&["overview"]);
         Ok((overview["gateways"]["online"] == 1).then_some(()))
     })

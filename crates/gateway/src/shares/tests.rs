@@ -14,7 +14,7 @@ use super::{
 use crate::agent::Outbox;
 
 /// Longest time anything here may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn share(name: &str) -> ShareSettings {
     let bucket = BucketSettings {
