@@ -1,22 +1,5 @@
-//! Text that an operator pastes as an activation bundle: what opens can be sealed and opened
-//! again.
+//! See `fuzz_targets::bundle_open`.
 
 #![no_main]
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use model::{ActivationBundle, BUNDLE_PREFIX, Timestamp};
-
-fn check(text: &str) {
-    let open = |text: &str| ActivationBundle::open(text, Timestamp::default(), |_, _, _| true);
-    if let Ok(bundle) = open(text) {
-        assert_eq!(open(&bundle.seal(<[u8]>::to_vec)), Ok(bundle));
-    }
-}
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    if let Ok(text) = std::str::from_utf8(input) {
-        check(text);
-    }
-    let json = URL_SAFE_NO_PAD.encode(input);
-    check(&format!("{BUNDLE_PREFIX}.{json}.AAAA"));
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz_targets::bundle_open::check(input));

@@ -1,31 +1,5 @@
-//! Any bytes, as either version: decoding returns, and what it accepts can be said again.
-//!
-//! Run: `cargo +nightly fuzz run mqtt_decode`.
+//! See `fuzz_targets::mqtt_decode`.
+
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use mqtt_codec::{Limits, Packet, ProtocolVersion, decode, encode};
-
-fuzz_target!(|input: &[u8]| {
-    for version in [ProtocolVersion::V311, ProtocolVersion::V5] {
-        let limits = Limits {
-            version,
-            packet_len_max: 1 << 20,
-        };
-        let mut rest = input;
-        while let Ok(Some((packet, len))) = decode(rest, limits) {
-            // Packets are read to their last property and filter.
-            let text = format!("{packet:?}");
-            assert!(!text.is_empty());
-            let version = match &packet {
-                Packet::Connect(connect) => connect.version,
-                _ => version,
-            };
-            let mut again = Vec::new();
-            encode(&packet, version, &mut again).expect("what was received can be sent");
-            let same = decode(&again, Limits { version, ..limits });
-            assert_eq!(same, Ok(Some((packet, again.len()))));
-            rest = &rest[len..];
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz_targets::mqtt_decode::check(input));

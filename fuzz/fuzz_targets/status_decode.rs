@@ -1,23 +1,5 @@
-//! Bytes of the queue as a gateway's status, with its shares as a table: what is read says the
-//! same when it is written again.
+//! See `fuzz_targets::status_decode`.
 
 #![no_main]
 
-use model::{ShareTable, StatusMessage};
-
-libfuzzer_sys::fuzz_target!(|payload: &[u8]| {
-    if let Ok(table) = serde_json::from_slice::<ShareTable>(payload) {
-        let again = serde_json::to_vec(&table).expect("a table is text and numbers");
-        assert_eq!(
-            serde_json::from_slice::<ShareTable>(&again).ok(),
-            Some(table)
-        );
-    }
-    if let Ok(status) = serde_json::from_slice::<StatusMessage>(payload) {
-        let again = serde_json::to_vec(&status).expect("a status is text and numbers");
-        assert_eq!(
-            serde_json::from_slice::<StatusMessage>(&again).ok(),
-            Some(status)
-        );
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz_targets::status_decode::check(input));

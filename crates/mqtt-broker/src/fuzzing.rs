@@ -37,3 +37,22 @@ pub fn check_records(bytes: &[u8]) {
     offline::check_record(bytes);
     registry::check_journal(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::Noise;
+
+    use super::*;
+
+    #[test]
+    fn no_script_breaks_a_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = Sessions::new(dir.path());
+        Noise::like_seeds_of("mqtt_session").play(1_000, |script| sessions.play(script));
+    }
+
+    #[test]
+    fn records_of_any_bytes_are_read_or_refused() {
+        Noise::like_seeds_of("mqtt_store_decode").play(2_000, check_records);
+    }
+}

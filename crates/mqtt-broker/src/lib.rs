@@ -28,7 +28,7 @@ mod config;
 mod drain;
 mod error;
 mod exposition;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod group_load;
 mod hash;

@@ -39,7 +39,7 @@ pub(crate) use commit::{Committed, Committer};
 pub(crate) use connect::{Attach, Detached};
 pub(crate) use deliver::Ready;
 pub(crate) use log::Recovery;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use record::check as check_record;
 pub(crate) use record::{StoredSubscription, StoredWill, Uid};
 

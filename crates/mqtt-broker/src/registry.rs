@@ -27,7 +27,7 @@ pub use change::Access;
 use change::Change;
 use identities::Identities;
 use journal::Journal;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use journal::check as check_journal;
 use rules::Rules;
 

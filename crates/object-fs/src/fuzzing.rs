@@ -1,7 +1,7 @@
 //! A door for fuzz targets: records of the index, and the metadata and keys of foreign objects.
 
 use object_store::Metadata;
-use vfs::Attributes;
+use vfs::{Attributes, FileTime, FileType, Inode};
 
 use crate::{
     codec::Damaged,
@@ -13,17 +13,43 @@ use crate::{
     upload::journal::{Begun, Part},
 };
 
-/// Reads `bytes` as each kind of record; what is read is written so that it reads the same.
+const TIME: FileTime = FileTime {
+    seconds: 0,
+    nanos: 0,
+};
+const FILE: Attributes = Attributes {
+    inode: Inode(7),
+    file_type: FileType::Regular,
+    mode: 0o644,
+    link_count: 1,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    used_bytes: 0,
+    atime: TIME,
+    mtime: TIME,
+    ctime: TIME,
+};
+
+/// Reads `bytes` as records of the index, and text as metadata and the key of a foreign object.
 ///
 /// # Panics
 /// What was read is written so that it reads otherwise.
-pub fn read_record(bytes: &[u8]) {
-    check(bytes, Record::decode, Record::encode);
-    check(bytes, KeyState::decode, KeyState::encode);
-    check(bytes, Begun::decode, Begun::encode);
-    check(bytes, Part::decode, Part::encode);
-    check(bytes, ImportProgress::decode, ImportProgress::encode);
-    check(bytes, Gone::decode, |gone| {
+pub fn check(bytes: &[u8]) {
+    read_record(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        read_object(FILE, text);
+    }
+}
+
+/// Each kind of record; what is read is written so that it reads the same.
+fn read_record(bytes: &[u8]) {
+    same(bytes, Record::decode, Record::encode);
+    same(bytes, KeyState::decode, KeyState::encode);
+    same(bytes, Begun::decode, Begun::encode);
+    same(bytes, Part::decode, Part::encode);
+    same(bytes, ImportProgress::decode, ImportProgress::encode);
+    same(bytes, Gone::decode, |gone| {
         gone.map_or_else(Vec::new, Gone::encode)
     });
     read_page(bytes);
@@ -60,12 +86,8 @@ fn read_page(bytes: &[u8]) {
     assert_eq!(emptied, ExtentMap::default());
 }
 
-/// Reads metadata of an object that anybody may have written, `name` and value in turn, and a
-/// key.
-///
-/// # Panics
-/// What was read is written so that it reads otherwise.
-pub fn read_object(attributes: Attributes, text: &str) {
+/// Metadata of an object that anybody may have written, `name` and value in turn, and a key.
+fn read_object(attributes: Attributes, text: &str) {
     let mut lines = text.lines();
     let mut foreign = Metadata::new();
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
@@ -83,12 +105,22 @@ pub fn read_object(attributes: Attributes, text: &str) {
     }
 }
 
-fn check<T: PartialEq + std::fmt::Debug>(
+fn same<T: PartialEq + std::fmt::Debug>(
     bytes: &[u8],
     decode: impl Fn(&[u8]) -> Result<T, Damaged>,
     encode: impl Fn(&T) -> Vec<u8>,
 ) {
     if let Ok(record) = decode(bytes) {
         assert_eq!(decode(&encode(&record)), Ok(record));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::Noise;
+
+    #[test]
+    fn records_and_objects_of_any_bytes_are_read_or_refused() {
+        Noise::like_seeds_of("object_fs_decode").play(2_000, super::check);
     }
 }

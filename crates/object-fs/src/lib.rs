@@ -20,7 +20,7 @@ mod extents;
 mod fault;
 mod fs;
 mod fsck;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod keys;
 mod lease;

@@ -20,3 +20,15 @@ pub fn read_answer(body: &[u8]) {
         let _times = (time::from_iso(text), time::from_http(text));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::Noise;
+
+    use super::*;
+
+    #[test]
+    fn answers_of_any_bytes_are_read_or_refused() {
+        Noise::like_seeds_of("object_store_answer").play(2_000, read_answer);
+    }
+}

@@ -25,7 +25,7 @@ mod config;
 mod copy;
 mod credentials;
 mod dialect;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod limits;
 mod list;

@@ -31,6 +31,17 @@ impl Moments {
         Ok(Self { state })
     }
 
+    /// The same each time.
+    pub(crate) const fn of_seed(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// Any number below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        let end = u64::try_from(end).unwrap_or(u64::MAX);
+        usize::try_from(self.next() % end).unwrap_or_default()
+    }
+
     /// Any length of time up to `longest`.
     pub fn up_to(&mut self, longest: Duration) -> Duration {
         let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
@@ -59,7 +70,7 @@ mod tests {
     #[test]
     fn a_seed_brings_back_the_same_moments_and_they_spread() {
         let pauses = |seed| {
-            let mut moments = Moments { state: seed };
+            let mut moments = Moments::of_seed(seed);
             let some = std::iter::repeat_with(|| moments.up_to(Duration::from_secs(1)));
             some.take(1_000).collect::<Vec<_>>()
         };

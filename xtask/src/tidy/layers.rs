@@ -45,7 +45,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Tools beside the product: nothing of the product may need them outside its tests.
-const BESIDE: &[&str] = &["testkit", "vfs-fuse", "xtask"];
+const BESIDE: &[&str] = &["testkit", "vfs-fuse", "fuzz-targets", "xtask"];
 
 static RANKS: LazyLock<BTreeMap<&str, usize>> = LazyLock::new(|| {
     let ranked = LAYERS.iter().enumerate();

@@ -11,7 +11,7 @@ use model::TopicFilter;
 use mqtt_codec::QoS;
 
 use crate::message::{Message, SubscriptionId};
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use bytes::check;
 pub(crate) use bytes::{decode, encode, find_next};
 

@@ -213,7 +213,7 @@ fn parse_record(bytes: &[u8]) -> Option<(Change, usize)> {
 
 /// Reads a journal with one record of any bytes and noise behind it; what is read can be
 /// written again.
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn check(bytes: &[u8]) {
     let mut journal = Vec::new();
     put(bytes, &mut journal);
