@@ -25,6 +25,7 @@
 mod auth;
 mod bucket;
 mod buckets;
+mod closing;
 mod condition;
 mod directory;
 mod entry;

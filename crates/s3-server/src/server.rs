@@ -9,7 +9,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use model::Secret;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -18,8 +18,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::OneKeyPair, buckets::Buckets, error::BucketError, limits::CONNECTIONS_MAX,
-    service::Service,
+    auth::OneKeyPair, buckets::Buckets, closing::Closing, error::BucketError,
+    limits::CONNECTIONS_MAX, service::Service,
 };
 
 /// How long requests under way may take to end after [`S3Server::shutdown`].
@@ -111,7 +111,7 @@ impl S3Server {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let accepting = Accepting {
             listener,
-            service: builder.build(),
+            service: Closing(builder.build()),
             clock,
             stop: stop.clone(),
             kill: kill.clone(),
@@ -167,7 +167,7 @@ fn open(config: &S3ServerConfig, clock: &Clock) -> Result<Arc<Buckets>, StartErr
 
 struct Accepting {
     listener: TcpListener,
-    service: S3Service,
+    service: Closing,
     clock: Clock,
     stop: CancellationToken,
     kill: CancellationToken,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use clock::Clock;
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use message_bus::{BusError, MessageBus as _};
 
 use crate::fixture::{Fixture, LONG, client_id, credential, parent};
@@ -87,20 +87,17 @@ async fn while_the_link_is_down_calls_fail_at_once() {
     while console.wait_until_up(std::time::Duration::ZERO).await {
         clock.sleep(std::time::Duration::from_millis(1)).await;
     }
-    let before = clock.now();
     for _ in 0..100 {
-        let failed = console.sessions(&id).await;
+        let failed = console.sessions(&id).now_or_never();
         assert!(
-            matches!(failed, Err(BusError::Unreachable { .. })),
+            matches!(failed, Some(Err(BusError::Unreachable { .. }))),
             "{failed:?}"
         );
-        assert!(matches!(
-            console.receive().await,
-            Err(BusError::Unreachable { .. })
-        ));
+        let failed = console.receive().now_or_never();
+        assert!(matches!(failed, Some(Err(BusError::Unreachable { .. }))));
+        // With a new budget of what a task may do before others.
+        tokio::task::yield_now().await;
     }
-    // Two hundred of them: not even a twentieth of a second was any of them waited for.
-    assert!(clock.now().duration_since(before).as_secs() < 10);
     fixture.proxy.heal();
     assert!(console.wait_until_up(LONG).await);
     assert_eq!(console.sessions(&id).await, Ok(Vec::new()));

@@ -8,3 +8,4 @@
 mod client;
 mod kill;
 mod layout;
+mod refusal;
