@@ -64,22 +64,24 @@ fn run(cli: Cli) -> Result<()> {
         Role::Up(_) | Role::Ctl(_) | Role::Bench(_) | Role::Decrypt(_) | Role::Openapi
     );
     logging::start(&cli.log, if quiet { "warn" } else { "info" })?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(dispatch(cli.role, Clock::system()))
+    let clock = Clock::system();
+    match cli.role {
+        Role::Up(args) => wait_for(up::run(settings(&args)?, clock)),
+        Role::Broker(args) => wait_for(broker::run(settings(&args)?, clock)),
+        Role::Console(args) => wait_for(run_console(args, clock)),
+        Role::Gateway(args) => wait_for(run_gateway(args, clock)),
+        Role::Ctl(args) => wait_for(ctl::run(*args, &Environment::read(), clock)),
+        Role::Decrypt(args) => Ok(decrypt::run(&args)?),
+        Role::Openapi => Ok(ctl::print(&console::openapi_json())?),
+        Role::Bench(args) => bench(args),
+    }
 }
 
-async fn dispatch(role: Role, clock: Clock) -> Result<()> {
-    match role {
-        Role::Up(args) => up::run(settings(&args)?, clock).await?,
-        Role::Broker(args) => broker::run(settings(&args)?, clock).await?,
-        Role::Console(args) => run_console(args, clock).await?,
-        Role::Gateway(args) => run_gateway(args, clock).await?,
-        Role::Ctl(args) => ctl::run(*args, &Environment::read(), clock).await?,
-        Role::Decrypt(args) => decrypt::run(&args)?,
-        Role::Openapi => ctl::print(&console::openapi_json())?,
-        Role::Bench(args) => bench(args)?,
-    }
-    Ok(())
+/// Runs a role to its end.
+fn wait_for<E: Into<anyhow::Error>>(role: impl Future<Output = Result<(), E>>) -> Result<()> {
+    tokio::runtime::Runtime::new()?
+        .block_on(role)
+        .map_err(Into::into)
 }
 
 /// The other processes of a measurement are this program again.

@@ -4,6 +4,7 @@
 mod program {
     mod authority;
     mod bad_input;
+    mod bench;
     mod ctl;
     mod engine;
     mod express;
