@@ -94,6 +94,14 @@ impl ExtentMap {
         pieces
     }
 
+    /// Where a range is, if it is all in one piece.
+    pub(crate) fn run_of(&self, blocks: &Range<u64>) -> Option<Run> {
+        let (first, extent) = self.by_block.range(..=blocks.start).next_back()?;
+        let count = blocks.end.checked_sub(blocks.start).filter(|n| *n > 0)?;
+        let run = extent.part(blocks.start - first, count).run;
+        (u64::from(run.count) == count).then_some(run)
+    }
+
     /// Forgets a range; what was there.
     pub(crate) fn remove(&mut self, blocks: Range<u64>) -> Vec<Extent> {
         let removed: Vec<Piece> = self.pieces(blocks.clone());

@@ -11,6 +11,7 @@
 //! Start at [`ObjectFs::open`], then `engine`. Tested by `tests` against `vfs::MemFs` with
 //! random operations, power cuts and a store that fails, and fact by fact.
 
+mod buffers;
 mod codec;
 mod config;
 mod engine;
@@ -27,6 +28,7 @@ mod lease;
 mod manage;
 mod metadata;
 mod node;
+mod readers;
 mod record;
 mod scan;
 mod status;

@@ -10,12 +10,14 @@ use std::{
 };
 
 use cache::{Run, Ticket};
+use foldhash::fast::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 use vfs::{ErrorKind, Inode, VfsResult};
 
 use crate::{
     engine::fetch::Fetch,
     extents::{Extent, ExtentMap},
+    readers::Readers,
     record::{Content, Record},
 };
 
@@ -68,7 +70,7 @@ pub(crate) struct FileData {
     pub(crate) replaced: Vec<Run>,
     /// No longer named by anybody, perhaps still being read.
     unnamed: Vec<(u64, Run)>,
-    pins: BTreeMap<u64, usize>,
+    readers: Readers,
     epoch: u64,
     /// Changes when the remote object, or what of it is ours, does.
     pub(crate) base_epoch: u64,
@@ -120,8 +122,16 @@ impl FileData {
         self.releasable()
     }
 
+    /// Another one whenever blocks go that were named.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     fn releasable(&mut self) -> Vec<Run> {
-        let oldest = self.pins.keys().next().copied().unwrap_or(u64::MAX);
+        if self.unnamed.is_empty() {
+            return Vec::new();
+        }
+        let oldest = self.readers.oldest().unwrap_or(u64::MAX);
         let (free, kept) = std::mem::take(&mut self.unnamed)
             .into_iter()
             .partition(|(epoch, _)| *epoch < oldest);
@@ -132,7 +142,7 @@ impl FileData {
 
     fn is_idle(&self) -> bool {
         let is_settled = !self.is_unsynced && self.replaced.is_empty() && self.unnamed.is_empty();
-        is_settled && self.pins.is_empty() && !self.fetches.iter().any(Fetch::is_under_way)
+        is_settled && self.readers.are_none() && !self.fetches.iter().any(Fetch::is_under_way)
     }
 }
 
@@ -164,7 +174,7 @@ impl Node {
 
     /// Keeps the blocks that are named now from being freed.
     pub(crate) fn pin(self: &Arc<Self>, data: &mut FileData, log: &Arc<cache::DataLog>) -> Pin {
-        *data.pins.entry(data.epoch).or_default() += 1;
+        data.readers.enter(data.epoch);
         Pin {
             node: Arc::clone(self),
             epoch: data.epoch,
@@ -174,7 +184,7 @@ impl Node {
 
     /// Somebody began to read it.
     pub(crate) fn mark_visit(&self) {
-        let more = |visits: u8| Some((visits + 1).min(VISITS_MAX));
+        let more = |visits: u8| (visits < VISITS_MAX).then_some(visits + 1);
         self.count_visits(more);
     }
 
@@ -207,12 +217,7 @@ impl Drop for Pin {
             let DataState::Loaded(data) = &mut state.data else {
                 return;
             };
-            if let Some(count) = data.pins.get_mut(&self.epoch) {
-                *count -= 1;
-                if *count == 0 {
-                    data.pins.remove(&self.epoch);
-                }
-            }
+            data.readers.leave(self.epoch);
             data.releasable()
         };
         free.into_iter().for_each(|run| self.log.free(run));
@@ -274,7 +279,7 @@ pub(crate) struct Nodes([Mutex<NodeSet>; SHARDS]);
 
 #[derive(Debug, Default)]
 struct NodeSet {
-    by_inode: HashMap<Inode, Arc<Node>>,
+    by_inode: HashMap<Inode, Arc<Node>, RandomState>,
     /// Second chance: who was used since the hand passed is passed over once.
     clock_hand: VecDeque<Inode>,
 }

@@ -14,7 +14,7 @@ use super::{Engine, read::index};
 use crate::{
     extents::Extent,
     fault,
-    node::{Node, Sequential},
+    node::{FileData, Node, Sequential},
     record::Remote,
 };
 
@@ -226,12 +226,10 @@ impl Engine {
     }
 
     /// Notes a read; how far to read ahead of it.
-    pub(crate) fn follow_reader(&self, node: &Node, blocks: &Range<u64>) -> VfsResult<Window> {
-        let mut state = node.lock()?;
-        self.load_data(&mut state)?;
+    pub(crate) fn follow_reader(&self, data: &mut FileData, blocks: &Range<u64>) -> Window {
         // What is read ahead must not push itself out of a small cache.
         let window_max = self.config.cache_bytes_max / BLOCK_LEN / CACHE_PART_AHEAD;
-        Ok(state.loaded()?.sequential.grow(blocks, window_max))
+        data.sequential.grow(blocks, window_max)
     }
 
     /// Starts the fetches of what a sequential reader is going to want: several side by side,
@@ -242,6 +240,9 @@ impl Engine {
         blocks: &Range<u64>,
         window: Window,
     ) -> VfsResult<()> {
+        if window == Window(0) {
+            return Ok(());
+        }
         let missing = {
             let mut state = node.lock()?;
             let base_blocks = state.record.content.base_len.div_ceil(BLOCK_LEN);
@@ -257,11 +258,7 @@ impl Engine {
 
 /// Of a range, the parts that are neither in the cache nor on their way, as far as more may be
 /// on their way.
-fn ranges_ahead(
-    data: &crate::node::FileData,
-    ahead: Range<u64>,
-    window: Window,
-) -> Vec<Range<u64>> {
+fn ranges_ahead(data: &FileData, ahead: Range<u64>, window: Window) -> Vec<Range<u64>> {
     let part = (window.0 / FETCHES_IN_FLIGHT as u64).max(PART_BLOCKS_MIN);
     let under_way: Vec<&Fetch> = data.fetches.iter().filter(|f| f.is_under_way()).collect();
     let mut free = FETCHES_IN_FLIGHT.saturating_sub(under_way.len());
@@ -304,7 +301,7 @@ async fn wait_for_block(
 
 /// Names those of the fetched blocks that were not written meanwhile.
 fn insert_missing(
-    data: &mut crate::node::FileData,
+    data: &mut FileData,
     blocks: Range<u64>,
     run: cache::Run,
     unused: &mut Vec<cache::Run>,
@@ -331,7 +328,7 @@ fn insert_missing(
 /// Of `span`, the part from the gap around `wanted` to the last gap, but not what another
 /// fetch brings. Small islands of cached blocks are fetched again: one request is cheaper
 /// than two.
-fn missing_span(data: &crate::node::FileData, span: Range<u64>, wanted: u64) -> Range<u64> {
+fn missing_span(data: &FileData, span: Range<u64>, wanted: u64) -> Range<u64> {
     let mut missing = wanted..wanted + 1;
     for piece in data.extents.pieces(span) {
         if piece.extent.is_some() {

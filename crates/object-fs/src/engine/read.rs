@@ -8,25 +8,42 @@ use vfs::{Caller, ErrorKind, Inode, ReadReply, VfsError, VfsResult, posix};
 
 use super::{Engine, fetch::Window};
 use crate::{
+    buffers::Buffer,
     extents::{Piece, blocks_of},
     fault,
-    node::{Node, Pin},
+    node::{Node, NodeState, Pin},
+    record::Knowledge,
 };
 
 /// Longest answer to one read.
 const READ_LEN_MAX: u32 = 8 << 20;
 
 /// Blocks to be read, kept from being freed.
-pub(crate) struct ReadPlan {
-    pub(crate) pieces: Vec<Piece>,
-    pub(crate) _pin: Pin,
+#[derive(Debug)]
+struct ReadPlan {
+    pieces: Vec<Piece>,
+    _pin: Pin,
 }
 
 /// What a look at the map gave.
+#[derive(Debug)]
 enum Look {
     AllHere(ReadPlan),
     /// The first blocks that are not in the cache.
     Missing(Range<u64>),
+}
+
+/// A read that has begun.
+#[derive(Debug)]
+struct Reading {
+    /// Within the file.
+    bytes: Range<u64>,
+    /// The file ends with it.
+    end: bool,
+    /// How far ahead of it is read.
+    window: Window,
+    /// Where all of it is in one piece, and at which epoch of the map.
+    run: Option<(cache::Run, u64)>,
 }
 
 /// Blocks of an upload that are read without a thread of their own, if the disk need not be
@@ -41,20 +58,35 @@ impl Engine {
         offset: u64,
         count: u32,
     ) -> VfsResult<ReadReply> {
-        let node = self.known_node(inode).await?;
-        let (bytes, end) = {
-            let state = node.lock()?;
-            posix::may_read(caller, &state.record.attributes())?;
-            let size = state.record.content.size;
-            let left = size.saturating_sub(offset);
-            let len = left.min(u64::from(count.min(READ_LEN_MAX)));
-            (offset.min(size)..offset.min(size) + len, len == left)
+        let mut node = self.node(inode)?;
+        let begun = {
+            let mut state = node.lock()?;
+            let is_known = state.record.knowledge == Knowledge::Known;
+            is_known
+                .then(|| self.begin_read(caller, &mut state, offset, count))
+                .transpose()?
         };
-        let window = self.follow_reader(&node, &blocks_of(&bytes))?;
+        // Whatever has to wait has a box of its own: most reads need none.
+        let reading = match begun {
+            Some(reading) => reading,
+            None => {
+                node = Box::pin(self.known_node(inode)).await?;
+                self.begin_read(caller, &mut *node.lock()?, offset, count)?
+            }
+        };
+        let Reading {
+            ref bytes,
+            end,
+            window,
+            ..
+        } = reading;
         if bytes.start == 0 || window == Window(0) {
             node.mark_visit();
         }
-        let content = self.read_range(&node, bytes, window).await?;
+        let content = match self.read_at_once(&node, &reading)? {
+            Some(content) => content,
+            None => Box::pin(self.read_patiently(&node, bytes.clone(), window)).await?,
+        };
         self.counters.read_bytes.add(content.len() as u64);
         Ok(ReadReply {
             bytes: content,
@@ -62,8 +94,63 @@ impl Engine {
         })
     }
 
+    fn begin_read(
+        &self,
+        caller: &Caller,
+        state: &mut NodeState,
+        offset: u64,
+        count: u32,
+    ) -> VfsResult<Reading> {
+        posix::may_read(caller, &state.record.attributes())?;
+        let size = state.record.content.size;
+        let left = size.saturating_sub(offset);
+        let len = left.min(u64::from(count.min(READ_LEN_MAX)));
+        let bytes = offset.min(size)..offset.min(size) + len;
+        let blocks = blocks_of(&bytes);
+        self.load_data(state)?;
+        let data = state.loaded()?;
+        let run = data.extents.run_of(&blocks);
+        Ok(Reading {
+            bytes,
+            end: len == left,
+            window: self.follow_reader(data, &blocks),
+            run: run.map(|run| (run, data.epoch())),
+        })
+    }
+
+    /// What is in one piece and in memory: then nobody has to be waited for, and nothing is kept
+    /// from being freed. If something was freed meanwhile, this may have been.
+    fn read_at_once(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        reading: &Reading,
+    ) -> VfsResult<Option<Bytes>> {
+        let Some((run, epoch)) = reading.run else {
+            return Ok(None);
+        };
+        let mut buffer = Buffer::take(index(run.len_bytes()));
+        // What is wrong is found again by who reads patiently.
+        let is_there = self.log.read_from_memory(run, buffer.as_mut());
+        let is_there = is_there.is_ok_and(|is_there| is_there);
+        if !is_there || node.lock()?.data_mut().map(|data| data.epoch()) != Some(epoch) {
+            return Ok(None);
+        }
+        self.counters.read_hits.add(1);
+        self.read_ahead(node, &blocks_of(&reading.bytes), reading.window)?;
+        Ok(Some(part_of(buffer.into(), &reading.bytes)))
+    }
+
     /// The content of a range that lies within the file.
     pub(crate) async fn read_range(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        bytes: Range<u64>,
+    ) -> VfsResult<Bytes> {
+        self.read_patiently(node, bytes, Window(0)).await
+    }
+
+    /// The same, from wherever it is, and what lies ahead of it.
+    async fn read_patiently(
         self: &Arc<Self>,
         node: &Arc<Node>,
         bytes: Range<u64>,
@@ -88,21 +175,17 @@ impl Engine {
         } else {
             self.counters.read_misses.add(1);
         }
-        if window != Window(0) {
-            self.read_ahead(node, &blocks, window)?;
-        }
+        self.read_ahead(node, &blocks, window)?;
         let whole = match self.read_plan(plan).await {
             Ok(whole) => whole,
             // What the bucket has is fetched from there.
             Err(e) if Box::pin(self.heal(node, &blocks)).await? => {
                 tracing::warn!(inode = node.inode.0, error = %e, "fetched again");
-                return Box::pin(self.read_range(node, bytes, window)).await;
+                return Box::pin(self.read_patiently(node, bytes, window)).await;
             }
             Err(e) => return Err(e),
         };
-        let skip = index(bytes.start - blocks.start * BLOCK_LEN);
-        let len = index(bytes.end - bytes.start);
-        Ok(whole.slice(skip..skip + len))
+        Ok(part_of(whole, &bytes))
     }
 
     fn look(&self, node: &Arc<Node>, blocks: &Range<u64>) -> VfsResult<Look> {
@@ -144,19 +227,12 @@ impl Engine {
     }
 
     /// Reads what a plan names; holes are zeros.
-    pub(crate) async fn read_plan(&self, plan: ReadPlan) -> VfsResult<Bytes> {
-        let blocks: u64 = plan
-            .pieces
-            .iter()
-            .map(|p| p.blocks.end - p.blocks.start)
-            .sum();
-        let mut whole = vec![0; index(blocks * BLOCK_LEN)];
-        if read_pieces(
-            &self.log,
-            &plan.pieces,
-            &mut whole,
-            DataLog::read_from_memory,
-        )? {
+    async fn read_plan(&self, plan: ReadPlan) -> VfsResult<Bytes> {
+        let pieces = plan.pieces.iter();
+        let blocks: u64 = pieces.map(|p| p.blocks.end - p.blocks.start).sum();
+        let mut whole = Buffer::take(index(blocks * BLOCK_LEN));
+        let from_memory = DataLog::read_from_memory;
+        if read_pieces(&self.log, &plan.pieces, &mut whole, from_memory)? {
             return Ok(whole.into());
         }
         let log = Arc::clone(&self.log);
@@ -171,21 +247,33 @@ impl Engine {
     }
 }
 
-/// Whether everything was read.
+/// Of the blocks that hold a range, the range.
+fn part_of(blocks: Bytes, bytes: &Range<u64>) -> Bytes {
+    let (skip, len) = (
+        index(bytes.start % BLOCK_LEN),
+        index(bytes.end - bytes.start),
+    );
+    if len == blocks.len() {
+        return blocks;
+    }
+    blocks.slice(skip..skip + len)
+}
+
+/// Whether everything was read: the whole buffer is written then.
 fn read_pieces(
     log: &DataLog,
     pieces: &[Piece],
-    whole: &mut [u8],
+    whole: &mut Buffer,
     read: impl Fn(&DataLog, cache::Run, &mut [u8]) -> cache::CacheResult<bool>,
 ) -> VfsResult<bool> {
-    let mut rest = whole;
+    let mut rest = whole.as_mut();
     for piece in pieces {
         let len = index((piece.blocks.end - piece.blocks.start) * BLOCK_LEN);
         let (now, later) = rest.split_at_mut(len);
-        if let Some(extent) = piece.extent
-            && !read(log, extent.run, now).map_err(fault::of_cache)?
-        {
-            return Ok(false);
+        match piece.extent {
+            None => now.fill(0),
+            Some(extent) if read(log, extent.run, now).map_err(fault::of_cache)? => {}
+            Some(_) => return Ok(false),
         }
         rest = later;
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cache::{BLOCK_LEN, Batch, Run};
 use vfs::{Attributes, Caller, FileTime, FileType, Inode, SetAttributes, VfsResult, posix};
 
-use super::{Engine, fetch::Window, read::index};
+use super::{Engine, read::index};
 use crate::{
     extents::Extent,
     node::{Node, NodeState},
@@ -99,9 +99,7 @@ impl Engine {
                 return Ok(None);
             }
         }
-        let old = self
-            .read_range(node, block * BLOCK_LEN..size, Window(0))
-            .await?;
+        let old = self.read_range(node, block * BLOCK_LEN..size).await?;
         let mut whole = old.to_vec();
         whole.resize(index(BLOCK_LEN), 0);
         let runs = self.write_blocks(Bytes::from(whole)).await?;

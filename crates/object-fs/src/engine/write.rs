@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cache::{BLOCK_LEN, Run};
 use vfs::{Attributes, Caller, ErrorKind, Inode, Stability, VfsError, VfsResult, posix};
 
-use super::{Engine, fetch::Window, read::index};
+use super::{Engine, read::index};
 use crate::{
     extents::{Extent, blocks_of},
     fault,
@@ -164,7 +164,7 @@ impl Engine {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        Box::pin(self.read_range(node, range, Window(0))).await
+        Box::pin(self.read_range(node, range)).await
     }
 
     /// Puts whole blocks on the cache disk. Nothing names them yet.
