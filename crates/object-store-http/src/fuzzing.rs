@@ -1,5 +1,7 @@
 //! A door for fuzz targets: answers of a store.
 
+use model::Timestamp;
+
 use crate::{time, xml};
 
 /// Reads `body` as each document that a store may answer with, and as a time.
@@ -17,7 +19,7 @@ pub fn read_answer(body: &[u8]) {
         );
     }
     if let Ok(text) = std::str::from_utf8(body) {
-        let _times = (time::from_iso(text), time::from_http(text));
+        let _times = (Timestamp::from_iso(text), time::from_http(text));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use model::Timestamp;
 use object_store::{
     ETag, ListPage, ObjectMeta, StoreError, StoreErrorKind, StoreResult, Upload, UploadPage,
     UploadUnderWay,
@@ -9,10 +10,7 @@ use object_store::{
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{
-    dialect::{quoted, unquoted},
-    time,
-};
+use crate::dialect::{quoted, unquoted};
 
 /// `<Error>`.
 #[derive(Debug, Default, Deserialize)]
@@ -125,7 +123,7 @@ pub(crate) fn list(body: &[u8], prefix: &str) -> StoreResult<ListPage> {
             key: own_key(item.key, encoding, prefix)?,
             size: item.size,
             etag: item.etag.as_deref().map(unquoted),
-            last_modified: item.last_modified.as_deref().and_then(time::from_iso),
+            last_modified: item.last_modified.as_deref().and_then(Timestamp::from_iso),
             metadata: None,
         })
     };
@@ -149,7 +147,7 @@ pub(crate) fn uploads(body: &[u8], prefix: &str) -> StoreResult<UploadPage> {
                 key: own_key(item.key, encoding, prefix)?,
                 id: item.upload_id,
             },
-            since: item.initiated.as_deref().and_then(time::from_iso),
+            since: item.initiated.as_deref().and_then(Timestamp::from_iso),
         })
     };
     Ok(UploadPage {
