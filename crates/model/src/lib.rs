@@ -6,6 +6,7 @@
 //! what must not be ignored is a [`Feature`].
 //! Start at [`Command`] (actions), [`Intent`] (settings), [`GatewayStatus`] (reports).
 
+mod assumed_role;
 mod bandwidth;
 mod bundle;
 mod check;
@@ -31,6 +32,7 @@ mod status;
 mod topic;
 mod writers;
 
+pub use assumed_role::{AssumedRole, AssumedRoleError, LentKeys};
 pub use bandwidth::{Bandwidth, DAY_MINUTES, LineLimits, LineWindow, Weekday};
 pub use bundle::{ActivationBundle, BUNDLE_PREFIX, BundleError};
 pub use check::{CheckFinding, ShareCheck};

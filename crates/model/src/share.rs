@@ -11,7 +11,8 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::{
-    ClientEncryption, ConflictPolicy, EngineSettings, Secret, Writers, client_id::text_type,
+    AssumedRole, ClientEncryption, ConflictPolicy, EngineSettings, LentKeys, Secret, Writers,
+    client_id::text_type,
 };
 
 /// Longest share name.
@@ -94,6 +95,10 @@ pub struct BucketSettings {
     /// How requests to OSS are signed.
     #[serde(default)]
     pub signature: OssSignature,
+    /// The role that lends the gateway its keys. The keys above are those that may assume it then,
+    /// and never leave the console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<AssumedRole>,
 }
 
 impl BucketSettings {
@@ -105,6 +110,49 @@ impl BucketSettings {
         let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
         let is_path = path.is_absolute() && path.components().all(plain);
         (self.provider == Provider::Directory && is_path).then_some(path)
+    }
+
+    /// As its gateway gets it: with a role, what that has lent stands in place of the keys that
+    /// may assume it. If it has lent nothing there are no keys, and the gateway waits for some.
+    #[must_use]
+    pub fn for_gateway(mut self, lent: Option<&LentKeys>) -> Self {
+        if self.role.take().is_some() {
+            let keys = lent.cloned();
+            self.access_key_id.clear();
+            self.secret_access_key = Secret::default();
+            self.session_token = Secret::default();
+            if let Some(keys) = keys {
+                self.access_key_id = keys.access_key_id;
+                self.secret_access_key = keys.secret_access_key;
+                self.session_token = keys.session_token;
+            }
+        }
+        self
+    }
+
+    /// Whether a gateway that has it could not sign a request.
+    #[must_use]
+    pub fn lacks_keys(&self) -> bool {
+        self.provider != Provider::Directory
+            && (self.access_key_id.trim().is_empty() || self.secret_access_key.is_empty())
+    }
+
+    /// The region that a signature names. That of OSS is `cn-hangzhou`, which people write as
+    /// `oss-cn-hangzhou` or leave to the endpoint, `oss-cn-hangzhou[-internal].aliyuncs.com`.
+    #[must_use]
+    pub fn signing_region(&self) -> &str {
+        if self.provider != Provider::Oss {
+            return &self.region;
+        }
+        let endpoint = self.endpoint.trim().trim_end_matches('/');
+        let host = endpoint
+            .split_once("://")
+            .map_or(endpoint, |(_, host)| host);
+        let of_host = host
+            .strip_suffix(".aliyuncs.com")
+            .and_then(|name| name.strip_prefix("oss-"))
+            .map(|name| name.trim_end_matches("-internal"));
+        of_host.unwrap_or_else(|| self.region.trim_start_matches("oss-"))
     }
 }
 

@@ -35,11 +35,6 @@ impl Config {
                 "bucket name `{bucket}` cannot be one: letters, digits, `-`, `.`"
             )));
         }
-        if settings.access_key_id.trim().is_empty() || settings.secret_access_key.is_empty() {
-            return Err(invalid(
-                "access key id and secret access key must be given".to_owned(),
-            ));
-        }
         let prefix = settings.prefix.clone();
         if prefix.starts_with('/') || (!prefix.is_empty() && !prefix.ends_with('/')) {
             return Err(invalid(format!(
@@ -62,7 +57,7 @@ impl Config {
         };
         Ok(Self {
             dialect,
-            region: region(dialect, &settings.region, &host),
+            region: settings.signing_region().to_owned(),
             endpoint: format!("{scheme}://{host}"),
             base,
             bucket,
@@ -99,20 +94,6 @@ fn endpoint(text: &str) -> Result<(String, String), StoreError> {
     Ok((scheme.to_owned(), authority.as_str().to_owned()))
 }
 
-/// OSS signs with `cn-hangzhou`, which people write as `oss-cn-hangzhou` or leave to the
-/// endpoint, `oss-cn-hangzhou[-internal].aliyuncs.com`.
-fn region(dialect: Dialect, given: &str, host: &str) -> String {
-    let from_host = host
-        .strip_suffix(".aliyuncs.com")
-        .and_then(|name| name.strip_prefix("oss-"))
-        .map(|name| name.trim_end_matches("-internal"));
-    match (dialect, from_host) {
-        (Dialect::Oss, Some(region)) => region.to_owned(),
-        (Dialect::Oss, None) => given.trim_start_matches("oss-").to_owned(),
-        (Dialect::S3, _) => given.to_owned(),
-    }
-}
-
 fn is_ip(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
@@ -143,6 +124,7 @@ mod tests {
             secret_access_key: Secret::new("s"),
             session_token: Secret::default(),
             signature: OssSignature::default(),
+            role: None,
         }
     }
 
@@ -210,20 +192,6 @@ mod tests {
             );
         }
         let bucket = "a/b".to_owned();
-        assert!(
-            parsed(&BucketSettings {
-                bucket,
-                ..good.clone()
-            })
-            .is_err()
-        );
-        let access_key_id = String::new();
-        assert!(
-            parsed(&BucketSettings {
-                access_key_id,
-                ..good
-            })
-            .is_err()
-        );
+        assert!(parsed(&BucketSettings { bucket, ..good }).is_err());
     }
 }

@@ -17,6 +17,14 @@ pub struct AccessKeys {
     pub session_token: Option<Secret>,
 }
 
+impl AccessKeys {
+    /// Whether there are none, as when whoever lends them has not done so yet.
+    #[must_use]
+    pub fn are_missing(&self) -> bool {
+        self.id.is_empty() || self.secret.is_empty()
+    }
+}
+
 impl From<&BucketSettings> for AccessKeys {
     fn from(settings: &BucketSettings) -> Self {
         let token = &settings.session_token;
@@ -62,7 +70,8 @@ impl ReplaceableKeys {
         self.keys.borrow().clone()
     }
 
-    /// The store refuses these: waits for others. A request is sent once more if they come.
+    /// The store refuses these, or there are none: waits for others. A request is sent once more
+    /// if they come.
     pub(crate) async fn others(&self, refused: &AccessKeys) -> Option<AccessKeys> {
         let mut changes = self.keys.subscribe();
         tokio::select! {

@@ -45,7 +45,7 @@ mod xml;
 use std::{sync::Arc, time::Duration};
 
 use model::{BucketSettings, ServerEncryption};
-use object_store::{ObjectStore, StoreError};
+use object_store::{ObjectStore, StoreError, StoreErrorKind};
 
 pub use credentials::{AccessKeys, ReplaceableKeys};
 pub use remote::Patience;
@@ -82,7 +82,7 @@ pub struct OpenOptions {
     pub patience: Patience,
     /// How the store encrypts what is put.
     pub encryption: ServerEncryption,
-    /// Keys instead of those of the settings.
+    /// Keys instead of those of the settings; requests wait for some while there are none.
     pub keys: Option<Arc<ReplaceableKeys>>,
 }
 
@@ -95,11 +95,18 @@ pub fn open_as(
     options: OpenOptions,
 ) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let config = config::Config::parse(settings, options.encryption)?;
-    let keys = options.keys.unwrap_or_else(|| {
-        // Nobody will replace them: nothing to wait for.
-        let clock = options.patience.clock.clone();
-        ReplaceableKeys::new(AccessKeys::from(settings), Duration::ZERO, clock)
-    });
+    let keys = match options.keys {
+        Some(keys) => keys,
+        None if settings.lacks_keys() => {
+            let message = "access key id and secret access key must be given";
+            return Err(StoreError::new(StoreErrorKind::Other, message));
+        }
+        None => {
+            // Nobody will replace them: nothing to wait for.
+            let clock = options.patience.clock.clone();
+            ReplaceableKeys::new(AccessKeys::from(settings), Duration::ZERO, clock)
+        }
+    };
     let remote = remote::Remote::new(config, options.patience, keys)?;
     Ok(Arc::new(store::RemoteStore::new(remote)))
 }

@@ -119,7 +119,7 @@ impl Remote {
         body: Option<(reqwest::Body, u64)>,
     ) -> StoreResult<Outcome> {
         let can_repeat = body.is_none();
-        let keys = self.keys.keys();
+        let keys = self.some_keys(request).await?;
         let outcome = self.attempt_with(request, wait, body, &keys).await?;
         if let Outcome::Refused(refusal) = &outcome
             && is_about_keys(&refusal.code)
@@ -129,6 +129,23 @@ impl Remote {
             return Box::pin(self.attempt_with(request, wait, None, &others)).await;
         }
         Ok(outcome)
+    }
+
+    /// The keys of now; while there are none, those that come within the patience of their owner.
+    async fn some_keys(&self, request: &Request) -> StoreResult<AccessKeys> {
+        let keys = self.keys.keys();
+        if !keys.are_missing() {
+            return Ok(keys);
+        }
+        let others = self.keys.others(&keys).await;
+        others.filter(|keys| !keys.are_missing()).ok_or_else(|| {
+            let (Request { what, key, .. }, bucket) = (request, &self.config.bucket);
+            let message = format!(
+                "cannot {what} `{key}`: there are no keys for bucket `{bucket}` now; they come \
+                 from the role that lends them"
+            );
+            StoreError::new(StoreErrorKind::AccessDenied, message)
+        })
     }
 
     async fn attempt_with(

@@ -45,6 +45,7 @@ impl Fixture {
             secret_access_key: Secret::new("secret"),
             session_token: Secret::default(),
             signature: OssSignature::default(),
+            role: None,
         };
         let patience = Patience::default();
         let keys = AccessKeys::from(&settings);

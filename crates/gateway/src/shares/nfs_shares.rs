@@ -139,6 +139,9 @@ fn directory_of(settings: &ShareSettings) -> Result<DirectoryPlace<'_>, Failure>
 #[async_trait]
 impl ShareFactory for NfsShares {
     async fn check(&self, settings: &ShareSettings) -> Result<(), Failure> {
+        if settings.bucket.lacks_keys() {
+            return Err(no_keys(&settings.bucket));
+        }
         let checked = self.open_store(settings, None).await?.check().await;
         checked.map_err(|error| store_failure(&error, &settings.bucket))
     }
@@ -280,8 +283,10 @@ impl Share for NfsShare {
     async fn sync(&self, path: Option<&str>) -> Result<SyncSummary, Failure> {
         self.fs.sync(path).await.map_err(|error| match &error {
             SyncError::Store(store) => {
+                let keys = self.keys.keys();
                 let bucket = BucketSettings {
-                    access_key_id: self.keys.keys().id,
+                    access_key_id: keys.id,
+                    secret_access_key: keys.secret,
                     ..self.bucket.clone()
                 };
                 store_failure(store, &bucket)
@@ -311,6 +316,18 @@ fn duration_s(seconds: u64) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
+/// What is in the cache is served all the same; what needs the bucket waits.
+fn no_keys(bucket: &BucketSettings) -> Failure {
+    Failure::new(
+        ErrorCode::BucketAccessDenied,
+        format!(
+            "the console has lent no keys for bucket `{}`, or they are over; the share's keys \
+             there say why. What is cached is served, and uploads go on when keys come",
+            bucket.bucket
+        ),
+    )
+}
+
 /// The only place where errors of the object store get the words of the operator.
 fn store_failure(error: &StoreError, bucket: &BucketSettings) -> Failure {
     let (code, what) = match error.kind() {
@@ -329,6 +346,7 @@ fn store_failure(error: &StoreError, bucket: &BucketSettings) -> Failure {
                 bucket.bucket, bucket.endpoint
             ),
         ),
+        StoreErrorKind::AccessDenied if bucket.lacks_keys() => return no_keys(bucket),
         StoreErrorKind::AccessDenied => (
             ErrorCode::BucketAccessDenied,
             format!(

@@ -27,6 +27,7 @@ pub(crate) fn share(name: &str) -> ShareSettings {
         secret_access_key: model::Secret::new("s"),
         session_token: model::Secret::default(),
         signature: model::OssSignature::default(),
+        role: None,
     };
     ShareSettings {
         cache_bytes_max: 1 << 30,

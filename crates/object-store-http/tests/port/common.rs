@@ -98,6 +98,7 @@ pub(crate) fn settings(endpoint: &str, prefix: &str) -> BucketSettings {
         secret_access_key: Secret::new("secret"),
         session_token: Secret::default(),
         signature: model::OssSignature::default(),
+        role: None,
     }
 }
 

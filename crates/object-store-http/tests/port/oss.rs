@@ -23,6 +23,7 @@ fn settings(server: &FakeOss, signature: OssSignature) -> BucketSettings {
         secret_access_key: Secret::new("secret"),
         session_token: Secret::default(),
         signature,
+        role: None,
     }
 }
 

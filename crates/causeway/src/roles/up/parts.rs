@@ -140,6 +140,7 @@ async fn start_store(
         secret_access_key: keys.secret_access_key,
         session_token: model::Secret::default(),
         signature: model::OssSignature::default(),
+        role: None,
     };
     Ok((store, bucket))
 }

@@ -173,6 +173,7 @@ mod tests {
             secret_access_key: Secret::default(),
             session_token: Secret::default(),
             signature: model::OssSignature::default(),
+            role: None,
         };
         PlacedShare {
             gateway: words[0].parse().unwrap(),
