@@ -7,7 +7,9 @@
 
 mod api;
 mod causeway;
+mod fake_sts;
 mod guest;
+mod http;
 mod install;
 mod issuer;
 mod lab;
@@ -17,6 +19,7 @@ mod node;
 mod noise;
 mod process;
 mod python;
+mod signature;
 mod site;
 mod talker;
 mod tree;
@@ -24,7 +27,9 @@ mod wait;
 
 pub use api::Api;
 pub use causeway::{Ready, causeway_binary, scratch_folder};
+pub use fake_sts::{FakeKeys, FakeSts};
 pub use guest::Guest;
+pub use http::{HttpAnswer, HttpRequest, serve_http, unescaped};
 pub use issuer::Issuer;
 pub use lab::{Lab, Place};
 pub use ledger::{Ledger, Settled, runs, wait_for_a_run};
@@ -33,6 +38,7 @@ pub use node::node_with;
 pub use noise::Noise;
 pub use process::{Process, run, run_ok};
 pub use python::python_with;
+pub use signature::SignatureV4;
 pub use site::{Site, SiteGateway};
 pub use talker::Talker;
 pub use tree::{Tree, TreeEntry};
