@@ -2,8 +2,8 @@
 //!
 //! Here, and not in `fuzz/`, which is a workspace of its own that a fuzzer's compiler builds: so
 //! they are compiled with all else, and played with a few thousand inputs by the tests.
-//! Not here: what a crate alone can reach of itself (`fuzzing.rs` of `mqtt-broker`, `object-fs`
-//! and `object-store-http`).
+//! Not here: what a crate alone can reach of itself (`fuzzing.rs` of `mqtt-broker`, `object-fs`,
+//! `object-store-http` and `sts`).
 //! Invariant: a target panics only at a finding.
 //! Start at [`TARGETS`].
 

@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
         "iscsi-target",
         "object-store-http",
         "s3-server",
+        "sts",
         "bus-link",
         "mqtt-client",
         "database",
