@@ -10,6 +10,7 @@ pub(crate) mod command;
 pub(crate) mod credential;
 pub(crate) mod event;
 pub(crate) mod gateway;
+pub(crate) mod lent_key;
 pub(crate) mod point;
 pub(crate) mod session;
 pub(crate) mod share;

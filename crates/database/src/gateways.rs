@@ -10,7 +10,7 @@ use sea_orm::{
 
 use crate::{
     Database,
-    entity::{command, credential, event, gateway, point, share, status},
+    entity::{command, credential, event, gateway, lent_key, point, share, status},
     error::{DatabaseError, Result},
     numbers::{from_column, time_from_column, time_to_column},
 };
@@ -210,6 +210,10 @@ impl Database {
         }
         share::Entity::delete_many()
             .filter(share::Column::GatewayId.eq(key))
+            .exec(&tx)
+            .await?;
+        lent_key::Entity::delete_many()
+            .filter(lent_key::Column::GatewayId.eq(key))
             .exec(&tx)
             .await?;
         credential::Entity::delete_many()

@@ -1,6 +1,7 @@
 //! Tables, as a list of steps. A step that was released is never edited.
 
 mod first_tables;
+mod lent_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -8,6 +9,9 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first_tables::FirstTables)]
+        vec![
+            Box::new(first_tables::FirstTables),
+            Box::new(lent_keys::LentKeys),
+        ]
     }
 }

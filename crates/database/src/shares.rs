@@ -3,7 +3,7 @@
 //! The check that no two shares fight for the same objects is made here, in the transaction that
 //! stores the share, because only there it holds.
 
-use model::{GatewayId, Intent, Secret, ShareName, ShareSettings};
+use model::{GatewayId, Intent, Secret, ShareName, ShareSettings, Timestamp};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, Set,
@@ -15,6 +15,7 @@ use crate::{
     entity::{gateway, share},
     error::{DatabaseError, Result},
     gateways::{no_gateway, parse},
+    lent_keys::{Borrowed, forget_keys},
     numbers::from_column,
 };
 
@@ -121,15 +122,24 @@ impl Database {
         Ok(None)
     }
 
-    /// The whole intent of a gateway, as it is sent to it.
+    /// The whole intent of a gateway, as it is sent to it: a share with a role has the keys that
+    /// were lent and are not over, or none, and never those that may assume the role.
     ///
     /// # Errors
     /// There is no such gateway.
-    pub async fn intent(&self, id: &GatewayId) -> Result<Intent> {
+    pub async fn intent(&self, id: &GatewayId, now: Timestamp) -> Result<Intent> {
         // In this order: a change in between makes the version too low, and the next report of
         // the gateway then asks for the document again. The other way round it would be lost.
         let version = self.gateway(id).await?.intent_version;
-        let shares = self.shares_of(id).await?;
+        let mut shares = self.shares_of(id).await?;
+        if shares.iter().any(|share| share.bucket.role.is_some()) {
+            let lent = self.lent_keys_of(id).await?;
+            for share in &mut shares {
+                let record = lent.iter().find(|record| record.share == share.name);
+                let keys = record.and_then(|record| record.good_keys(now));
+                share.bucket = share.bucket.clone().for_gateway(keys);
+            }
+        }
         Ok(Intent { version, shares })
     }
 
@@ -157,6 +167,19 @@ impl Database {
     /// # Errors
     /// No such gateway or share, the name is taken, or another share owns the prefix.
     pub async fn change_shares(&self, gateway: &GatewayId, change: &ShareChange) -> Result<u64> {
+        self.change_shares_with(gateway, change, None).await
+    }
+
+    /// The same for a share with a role, with the first keys that it has lent.
+    ///
+    /// # Errors
+    /// Those of [`Self::change_shares`].
+    pub async fn change_shares_with(
+        &self,
+        gateway: &GatewayId,
+        change: &ShareChange,
+        borrowed: Option<&Borrowed>,
+    ) -> Result<u64> {
         let tx = self.begin_serializable().await?;
         match change {
             ShareChange::Create(settings) => self.insert_share(&tx, gateway, settings).await?,
@@ -165,6 +188,12 @@ impl Database {
                 self.insert_share(&tx, gateway, settings).await?;
             }
             ShareChange::Remove(name) => remove_share(&tx, gateway, name).await?,
+        }
+        if let ShareChange::Create(settings) | ShareChange::Replace(settings) = change
+            && settings.bucket.role.is_some()
+        {
+            self.insert_keys(&tx, gateway, &settings.name, borrowed)
+                .await?;
         }
         let version = next_version(&tx, gateway).await?;
         tx.commit().await?;
@@ -204,7 +233,7 @@ impl Database {
         Ok(())
     }
 
-    fn settings(&self, row: share::Model) -> Result<ShareSettings> {
+    pub(crate) fn settings(&self, row: share::Model) -> Result<ShareSettings> {
         let secrets = self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
         let mut settings = open_settings(row.settings)?;
         put_secrets(&mut settings, &secrets);
@@ -288,10 +317,10 @@ async fn remove_share(
     if gone.rows_affected == 0 {
         return Err(no_share(gateway, name));
     }
-    Ok(())
+    forget_keys(tx, gateway, name).await
 }
 
-async fn next_version(tx: &DatabaseTransaction, gateway: &GatewayId) -> Result<u64> {
+pub(crate) async fn next_version(tx: &DatabaseTransaction, gateway: &GatewayId) -> Result<u64> {
     let updated = gateway::Entity::update_many()
         .col_expr(
             gateway::Column::IntentVersion,

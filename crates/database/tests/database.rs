@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use audit_log::{Action, AuditLog as _, Outcome};
 use database::{
-    CommandFilter, CommandRecord, CommandState, CredentialRecord, CredentialState, Database,
-    DatabaseConfig, DatabaseErrorKind, EntryOutcome, GATEWAY_SERIES, GatewayRecord, Point,
-    SessionRecord, ShareChange, UserRecord,
+    BorrowFailure, Borrowed, CommandFilter, CommandRecord, CommandState, CredentialRecord,
+    CredentialState, Database, DatabaseConfig, DatabaseErrorKind, EntryOutcome, GATEWAY_SERIES,
+    GatewayRecord, Point, SessionRecord, ShareChange, UserRecord,
 };
 use model::{
-    BucketSettings, CommandId, Credential, GatewayId, Location, Method, Provider, Role, Secret,
-    ShareSettings, Timestamp, Writers,
+    BucketSettings, CommandId, Credential, ErrorCode, Failure, GatewayId, LentKeys, Location,
+    Method, Provider, Role, Secret, ShareSettings, Timestamp, Writers,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -69,6 +69,7 @@ fn share(name: &str, prefix: &str) -> ShareSettings {
         secret_access_key: Secret::new("very-secret-key"),
         session_token: Secret::new("very-secret-token"),
         signature: model::OssSignature::default(),
+        role: None,
     };
     ShareSettings {
         cache_bytes_max: 1 << 30,
@@ -120,11 +121,11 @@ async fn each_change_of_shares_bumps_the_version_and_survives_a_restart() {
     f.database.shutdown().await.unwrap();
 
     let again = open(&f.directory).await;
-    let intent = again.intent(&one).await.unwrap();
+    let intent = again.intent(&one, NOW).await.unwrap();
     assert_eq!((intent.version, intent.shares), (2, vec![wider]));
     let remove = ShareChange::Remove("a".parse().unwrap());
     assert_eq!(again.change_shares(&one, &remove).await.unwrap(), 3);
-    assert_eq!(again.intent(&one).await.unwrap().shares, vec![]);
+    assert_eq!(again.intent(&one, NOW).await.unwrap().shares, vec![]);
 }
 
 #[tokio::test]
@@ -156,7 +157,7 @@ async fn two_shares_never_fight_for_the_same_objects_not_even_on_two_gateways() 
     assert_eq!(again, Err(DatabaseErrorKind::Conflict));
     let nobody = create("gw-none", share("a", "z/")).await;
     assert_eq!(nobody, Err(DatabaseErrorKind::NotFound));
-    let refused = f.database.intent(&id("gw-two")).await.unwrap();
+    let refused = f.database.intent(&id("gw-two"), NOW).await.unwrap();
     assert_eq!(refused.version, 1, "a refused change changes nothing");
 }
 
@@ -480,4 +481,139 @@ async fn a_deleted_user_has_no_session_any_more() {
     assert_eq!(db.session("t", session.expires_at).await.unwrap(), None);
     db.delete_user("ada").await.unwrap();
     assert_eq!(db.session("t", NOW).await.unwrap(), None);
+}
+
+/// `share` with a role.
+fn share_with_role(name: &str, prefix: &str) -> ShareSettings {
+    let mut settings = share(name, prefix);
+    settings.bucket.session_token = Secret::default();
+    let role = json!({"arn": "arn:aws:iam::123456789012:role/gateway"});
+    settings.bucket.role = Some(serde_json::from_value(role).unwrap());
+    settings
+}
+
+fn borrowed(number: u64) -> Borrowed {
+    Borrowed {
+        keys: LentKeys {
+            access_key_id: format!("LENT{number}"),
+            secret_access_key: Secret::new(format!("lent-secret-{number}")),
+            session_token: Secret::new(format!("lent-token-{number}")),
+            expires_at: NOW.plus(Duration::from_secs(60 * number)),
+        },
+        at: NOW,
+        due_at: NOW.plus(Duration::from_secs(40 * number)),
+    }
+}
+
+/// Access key id, secret and token of the first share of a gateway's intent.
+async fn sent_keys(database: &Database, now: Timestamp) -> [String; 3] {
+    let intent = database.intent(&id("gw-one"), now).await.unwrap();
+    let bucket = intent.shares[0].bucket.clone();
+    assert_eq!(bucket.role, None, "a gateway knows of no role");
+    let (secret, token) = (bucket.secret_access_key, bucket.session_token);
+    [
+        bucket.access_key_id,
+        secret.expose().into(),
+        token.expose().into(),
+    ]
+}
+
+#[tokio::test]
+async fn a_gateway_gets_lent_keys_or_none_and_never_those_that_assume_the_role() {
+    let f = fixture().await;
+    let (database, one) = (&f.database, id("gw-one"));
+    let create = ShareChange::Create(share_with_role("a", "a/"));
+    assert_eq!(database.change_shares(&one, &create).await.unwrap(), 1);
+    let none = [const { String::new() }; 3];
+    assert_eq!(sent_keys(database, NOW).await, none, "nothing is lent yet");
+    let due = database.due_keys(NOW, 10).await.unwrap();
+    assert_eq!((due.len(), due[0].keys.clone()), (1, None));
+
+    let by = share_with_role("a", "a/").bucket;
+    let name = "a".parse().unwrap();
+    let renewed = database.renew_keys(&one, &name, (&by, &borrowed(1))).await;
+    assert_eq!(renewed.unwrap(), Some(2), "a new version of the intent");
+    let lent = ["LENT1", "lent-secret-1", "lent-token-1"].map(str::to_owned);
+    assert_eq!(sent_keys(database, NOW).await, lent);
+    let over = NOW.plus(Duration::from_secs(60));
+    assert_eq!(sent_keys(database, over).await, none, "they are over");
+    assert_eq!(database.due_keys(NOW, 10).await.unwrap(), vec![]);
+    let later = NOW.plus(Duration::from_secs(40));
+    assert_eq!(database.due_keys(later, 10).await.unwrap().len(), 1);
+    database.shutdown().await.unwrap();
+
+    let again = open(&f.directory).await;
+    assert_eq!(sent_keys(&again, NOW).await, lent, "after a restart, too");
+    let file = std::fs::read(f.directory.path().join("console.db")).unwrap();
+    for secret in ["lent-secret-1", "lent-token-1", "very-secret-key"] {
+        let is_there = file.windows(secret.len()).any(|w| w == secret.as_bytes());
+        assert!(!is_there, "{secret} is readable in the database");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_not_stored_for_a_share_that_has_changed_meanwhile() {
+    let f = fixture().await;
+    let (database, one) = (&f.database, id("gw-one"));
+    let name = "a".parse().unwrap();
+    let create = ShareChange::Create(share_with_role("a", "a/"));
+    let first = borrowed(1);
+    let made = database.change_shares_with(&one, &create, Some(&first));
+    assert_eq!(made.await.unwrap(), 1);
+    let old = share_with_role("a", "a/").bucket;
+    let renew = async || {
+        let renewed = database.renew_keys(&one, &name, (&old, &borrowed(2))).await;
+        renewed.unwrap()
+    };
+    let mut other = share_with_role("a", "a/");
+    other.bucket.secret_access_key = Secret::new("another");
+    let replace = ShareChange::Replace(other);
+    database.change_shares(&one, &replace).await.unwrap();
+    assert_eq!(renew().await, None, "the keys of the settings of before");
+    let record = database.lent_keys(&one, &name).await.unwrap().unwrap();
+    assert_eq!(record.keys, None, "those went with the settings");
+
+    let replace = ShareChange::Replace(share("a", "a/"));
+    database.change_shares(&one, &replace).await.unwrap();
+    assert_eq!(database.lent_keys(&one, &name).await.unwrap(), None);
+    assert_eq!(renew().await, None, "it has no role any more");
+    let remove = ShareChange::Remove(name.clone());
+    database.change_shares(&one, &remove).await.unwrap();
+    assert_eq!(renew().await, None, "it is gone");
+
+    let create = ShareChange::Create(share_with_role("a", "a/"));
+    database.change_shares(&one, &create).await.unwrap();
+    database.delete_gateway(&one).await.unwrap();
+    assert_eq!(database.due_keys(NOW, 10).await.unwrap(), vec![]);
+}
+
+#[tokio::test]
+async fn a_failure_to_borrow_is_remembered_until_it_goes_well() {
+    let f = fixture().await;
+    let (database, one) = (&f.database, id("gw-one"));
+    let name = "a".parse().unwrap();
+    let create = ShareChange::Create(share_with_role("a", "a/"));
+    let first = borrowed(1);
+    let made = database.change_shares_with(&one, &create, Some(&first));
+    made.await.unwrap();
+    let failure = BorrowFailure {
+        error: Failure::new(ErrorCode::BucketAccessDenied, "no"),
+        at: NOW,
+        due_at: NOW.plus(Duration::from_secs(5)),
+        failures: 1,
+    };
+    let noted = database.note_borrow_failure(&one, &name, &failure).await;
+    noted.unwrap();
+    let record = database.lent_keys(&one, &name).await.unwrap().unwrap();
+    assert_eq!(record.error, Some(failure.error));
+    assert_eq!((record.failures, record.due_at), (1, failure.due_at));
+    assert_eq!(record.good_keys(NOW), Some(&borrowed(1).keys), "they stay");
+    let version = database.gateway(&one).await.unwrap().intent_version;
+    assert_eq!(version, 1, "the gateway has nothing to learn");
+
+    let by = share_with_role("a", "a/").bucket;
+    let renewed = database.renew_keys(&one, &name, (&by, &borrowed(2))).await;
+    assert_eq!(renewed.unwrap(), Some(2));
+    let record = database.lent_keys_of(&one).await.unwrap().remove(0);
+    assert_eq!((record.error, record.failures), (None, 0));
 }
