@@ -20,6 +20,6 @@ pub(crate) use history::History;
 pub(crate) use list::List;
 pub(crate) use overview::{CommandTotals, Overview};
 pub(crate) use share::{
-    Check, CheckName, Checks, ExportedKey, OpenShare, PlacedShare, Share, ShareGone,
+    Check, CheckName, Checks, ExportedKey, OpenShare, PlacedShare, Share, ShareGone, ShareKeys,
 };
 pub(crate) use user::{LoggedIn, Login, Me, NewUser, PasswordChange, User};

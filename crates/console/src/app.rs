@@ -11,10 +11,11 @@ use model::{
     ParentTopic, Timestamp, WIRE_VERSION,
 };
 use serde::Serialize;
+use sts::StsClient;
 use uuid::Uuid;
 
 use crate::{
-    api::{Gateway, PlacedShare},
+    api::{Gateway, PlacedShare, ShareKeys},
     audit::Auditor,
     auth::{login_limit::LoginLimit, password::Passwords},
     bucket_probe::BucketProbe,
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) view: View,
     pub(crate) fleet: FleetHandle,
     pub(crate) probe: Arc<dyn BucketProbe>,
+    /// Asks roles to lend keys.
+    pub(crate) sts: StsClient,
     pub(crate) passwords: Passwords,
     pub(crate) logins: LoginLimit,
     pub(crate) bundles: BundleSigner,
@@ -157,9 +160,12 @@ impl App {
         let version = self.database.gateway(id).await?.intent_version;
         let live = self.view.get(id);
         let shares = self.database.shares_of(id).await?;
-        let shown = shares
-            .into_iter()
-            .map(|settings| view::share(settings, version, live.as_ref()));
+        let (keys, now) = (self.database.lent_keys_of(id).await?, self.clock.wall());
+        let shown = shares.into_iter().map(|settings| {
+            let keys = keys.iter().find(|keys| keys.share == settings.name);
+            let keys = keys.map(|keys| ShareKeys::of(keys, now));
+            view::share(settings, version, live.as_ref(), keys)
+        });
         Ok(shown.collect())
     }
 

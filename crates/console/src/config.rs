@@ -59,6 +59,9 @@ pub enum StartError {
     /// What an earlier console left could not be read.
     #[error("cannot take up what an earlier console left")]
     Load(#[source] model::Failure),
+    /// The services that lend keys cannot be asked.
+    #[error("cannot set up the client that borrows keys")]
+    Sts(#[source] sts::StsError),
     /// The first user's password could not be made.
     #[error("cannot make the first password")]
     Password(#[source] argon2::password_hash::Error),

@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use audit_log::AuditLog;
-use clock::{Clock, Task};
+use clock::{Clock, Task, spawn_named};
 use database::{Database, UserRecord};
 use message_bus::MessageBus;
 use model::{Role, Secret};
+use sts::StsClient;
 
 use crate::{
     app::App,
@@ -21,6 +22,7 @@ use crate::{
     config::{ConsoleConfig, StartError},
     error::ApiError,
     fleet::{self, FleetHandle, Owner, View, recovery},
+    key_borrower,
     server::Server,
     stream::{Item, Stream},
 };
@@ -52,6 +54,7 @@ pub struct Console {
     app: Arc<App>,
     server: Server,
     owner: Task,
+    borrower: Task,
     first_password: Option<Secret>,
 }
 
@@ -109,6 +112,7 @@ impl Console {
             database: parts.database,
             bus: parts.bus,
             probe: parts.probe,
+            sts: StsClient::new(clock.clone()).map_err(StartError::Sts)?,
             config,
             clock,
             stream,
@@ -122,11 +126,13 @@ impl Console {
             .map_err(at_start)?;
         let server = Server::start(Arc::clone(&app))?;
         let owner = fleet::start(owner);
+        let borrower = spawn_named("key-borrower", key_borrower::run(Arc::clone(&app)));
         tracing::info!(address = %server.address, "the console is up");
         Ok(Self {
             app,
             server,
             owner,
+            borrower,
             first_password,
         })
     }
@@ -147,6 +153,7 @@ impl Console {
     pub async fn shutdown(self) {
         self.app.stream.publish(Item::End);
         self.server.shutdown().await;
+        drop(self.borrower);
         drop(self.owner);
     }
 }

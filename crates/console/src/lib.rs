@@ -23,6 +23,7 @@ mod extract;
 mod features;
 mod fleet;
 mod issue;
+mod key_borrower;
 mod limits;
 mod pages;
 mod routes;

@@ -69,6 +69,16 @@ pub(crate) const CHANGES_BYTES_MAX: usize = 16 << 20;
 /// … and those of one gateway, so that it leaves room for others. What is beyond is dropped, and
 /// the receivers list the bucket.
 pub(crate) const CHANGES_OF_ONE_MAX: usize = 128;
+/// How often it is looked which keys are to be borrowed.
+pub(crate) const BORROW_TICK: Duration = Duration::from_secs(1);
+/// Shares whose keys are borrowed after one look; the rest waits for the next.
+pub(crate) const DUE_KEYS_MAX: u64 = 64;
+/// Of these at the same time: one service that hangs must not hold up all others.
+pub(crate) const BORROWS_AT_ONCE: usize = 16;
+/// Pause after the first attempt to borrow that fails; it doubles each time …
+pub(crate) const BORROW_RETRY_MIN: Duration = Duration::from_secs(5);
+/// … up to this, the least that is left of keys when they are renewed (900 s by 3).
+pub(crate) const BORROW_RETRY_MAX: Duration = Duration::from_mins(5);
 /// Longest wait between two attempts to reach the message queue.
 pub(crate) const BUS_RETRY_MAX: Duration = Duration::from_secs(10);
 /// Time to look into a bucket before a share is accepted.

@@ -3,16 +3,18 @@
 use std::str::FromStr as _;
 
 use axum::http::Uri;
+use database::Borrowed;
 use ipnet::IpNet;
 use model::{
-    BucketSettings, ErrorCode, Failure, GatewayId, Provider, ServerEncryption, ShareSettings,
+    AssumedRole, BucketSettings, ErrorCode, Failure, GatewayId, Provider, ServerEncryption,
+    ShareSettings,
 };
 
 use crate::{
     api::{Check, CheckName},
     app::App,
     error::{ApiError, ApiResult},
-    features,
+    features, key_borrower,
     limits::{ACCESS_RULES_MAX, CACHE_BYTES_MIN, CACHE_DISK_FREE_MIN, SHARES_MAX},
 };
 
@@ -28,13 +30,21 @@ pub(crate) enum Purpose {
     Replace,
 }
 
-/// Runs all checks. The bucket is not asked while the settings alone are wrong.
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) checks: Vec<Check>,
+    /// What the role has lent for the checks, if there is one: the share can begin with it.
+    pub(crate) borrowed: Option<Borrowed>,
+}
+
+/// Runs all checks. Role and bucket are not asked while the settings alone are wrong.
 pub(crate) async fn run(
     app: &App,
     gateway: &GatewayId,
     settings: &ShareSettings,
     purpose: Purpose,
-) -> ApiResult<Vec<Check>> {
+) -> ApiResult<Found> {
     let mut checks = vec![
         check(
             CheckName::Name,
@@ -67,22 +77,60 @@ pub(crate) async fn run(
             overlap(app, gateway, settings).await?,
         ),
     ];
-    let bucket = if checks.iter().all(|c| c.ok == Some(true)) {
-        let well = match settings.bucket.provider {
-            Provider::S3 | Provider::Oss => "the bucket can be used",
-            Provider::Directory => "the gateway looks into the directory before it serves it",
-        };
-        check(CheckName::Bucket, well, app.probe.check(settings).await)
+    let borrowed = lent(app, gateway, settings, &mut checks).await;
+    let bucket = if are_well(&checks) {
+        bucket(app, settings, borrowed.as_ref()).await
     } else {
-        Check {
-            name: CheckName::Bucket,
-            ok: None,
-            message: "not tried: first mend the rest".to_owned(),
-            code: None,
-        }
+        not_tried(CheckName::Bucket)
     };
     checks.push(bucket);
-    Ok(checks)
+    Ok(Found { checks, borrowed })
+}
+
+/// Tries the role, if there is one; what it has lent.
+async fn lent(
+    app: &App,
+    gateway: &GatewayId,
+    settings: &ShareSettings,
+    checks: &mut Vec<Check>,
+) -> Option<Borrowed> {
+    let role = settings.bucket.role.as_ref()?;
+    if !are_well(checks) {
+        checks.push(not_tried(CheckName::Role));
+        return None;
+    }
+    let of = (gateway, &settings.name);
+    let (borrowed, found) = match key_borrower::borrow(app, of, &settings.bucket, role).await {
+        Ok(borrowed) => (Some(borrowed), Ok(())),
+        Err(failure) => (None, Err(failure)),
+    };
+    checks.push(check(CheckName::Role, "the role lends keys", found));
+    borrowed
+}
+
+fn are_well(checks: &[Check]) -> bool {
+    checks.iter().all(|c| c.ok == Some(true))
+}
+
+fn not_tried(name: CheckName) -> Check {
+    Check {
+        name,
+        ok: None,
+        message: "not tried: first mend the rest".to_owned(),
+        code: None,
+    }
+}
+
+/// Looks into the bucket with the keys that the gateway would have.
+async fn bucket(app: &App, settings: &ShareSettings, borrowed: Option<&Borrowed>) -> Check {
+    let well = match settings.bucket.provider {
+        Provider::S3 | Provider::Oss => "the bucket can be used",
+        Provider::Directory => "the gateway looks into the directory before it serves it",
+    };
+    let mut settings = settings.clone();
+    let keys = borrowed.map(|borrowed| &borrowed.keys);
+    settings.bucket = settings.bucket.for_gateway(keys);
+    check(CheckName::Bucket, well, app.probe.check(&settings).await)
 }
 
 /// The first check that is not well, as an error.
@@ -104,6 +152,11 @@ pub(crate) fn tidy(settings: &mut ShareSettings) {
     }
     let endpoint = settings.bucket.endpoint.trim().trim_end_matches('/');
     settings.bucket.endpoint = endpoint.to_owned();
+    if let Some(role) = &mut settings.bucket.role {
+        role.arn = role.arn.trim().to_owned();
+        role.sts_endpoint = role.sts_endpoint.trim().trim_end_matches('/').to_owned();
+        role.external_id = role.external_id.trim().to_owned();
+    }
 }
 
 fn check(name: CheckName, well: &str, found: Result<(), Failure>) -> Check {
@@ -169,6 +222,9 @@ fn engine(app: &App, gateway: &GatewayId, settings: &ShareSettings) -> Result<()
 }
 
 fn well_formed(bucket: &BucketSettings) -> Result<(), Failure> {
+    if let Some(wanted) = &bucket.role {
+        role(bucket, wanted)?;
+    }
     match bucket.provider {
         Provider::S3 | Provider::Oss => reachable(bucket)?,
         Provider::Directory if bucket.directory().is_none() => {
@@ -220,6 +276,28 @@ fn reachable(bucket: &BucketSettings) -> Result<(), Failure> {
         || bucket.secret_access_key.expose().len() > ACCESS_KEY_LEN_MAX
     {
         return invalid(format!("keys have at most {ACCESS_KEY_LEN_MAX} characters"));
+    }
+    Ok(())
+}
+
+/// The role that lends the keys.
+fn role(bucket: &BucketSettings, role: &AssumedRole) -> Result<(), Failure> {
+    if let Err(error) = role.check(bucket.provider) {
+        return invalid(error.to_string());
+    }
+    if !bucket.session_token.is_empty() {
+        return invalid(
+            "keys with a session token are lent themselves, and would be over soon: give those of \
+             a user that may assume the role, without a session token",
+        );
+    }
+    let region = bucket.signing_region().as_bytes();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+    if role.sts_endpoint.is_empty() && (region.is_empty() || !region.iter().all(plain)) {
+        return invalid(
+            "the provider's STS is found by the region: give the region of the bucket, such as \
+             eu-central-1 or cn-hangzhou, or the STS endpoint",
+        );
     }
     Ok(())
 }
@@ -330,6 +408,7 @@ mod tests {
             secret_access_key: Secret::default(),
             session_token: Secret::default(),
             signature: OssSignature::default(),
+            role: None,
         };
         well_formed(&bucket).unwrap();
         for bad in ["/srv", "file://srv", "file:///a/../b", "https://a"] {

@@ -1,8 +1,10 @@
 //! Shares and the checks before one is accepted.
 
+use database::{Borrowed, KeysRecord};
 use model::{
-    AccessRule, BucketSettings, ConflictPolicy, EngineSettings, ErrorCode, Failure, OssSignature,
-    Provider, Secret, ShareName, ShareProtocol, ShareSettings, ShareStatus, Squash, Writers,
+    AccessRule, AssumedRole, BucketSettings, ConflictPolicy, EngineSettings, ErrorCode, Failure,
+    OssSignature, Provider, Secret, ShareName, ShareProtocol, ShareSettings, ShareStatus, Squash,
+    Timestamp, Writers,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,6 +28,8 @@ pub(crate) struct OpenBucket {
     pub(crate) access_key_id: String,
     /// How requests to OSS are signed.
     pub(crate) signature: OssSignature,
+    /// The role that lends the gateway its keys; the access key id is that of who may assume it.
+    pub(crate) role: Option<AssumedRole>,
 }
 
 impl From<BucketSettings> for OpenBucket {
@@ -38,6 +42,7 @@ impl From<BucketSettings> for OpenBucket {
             prefix: bucket.prefix,
             access_key_id: bucket.access_key_id,
             signature: bucket.signature,
+            role: bucket.role,
         }
     }
 }
@@ -112,6 +117,46 @@ impl From<ShareSettings> for OpenShare {
     }
 }
 
+/// How a share stands with the keys that its role lends.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ShareKeys {
+    /// What the provider's logs call the keys that the gateway has; nothing if it has none.
+    pub(crate) access_key_id: Option<String>,
+    /// When they are over.
+    pub(crate) expires_at: Option<u64>,
+    /// Whether they are good now.
+    pub(crate) good: bool,
+    /// When the next are borrowed.
+    pub(crate) due_at: u64,
+    /// Why the last attempt to borrow failed; nothing if it went well.
+    pub(crate) error: Option<Failure>,
+}
+
+impl ShareKeys {
+    pub(crate) fn of(record: &KeysRecord, now: Timestamp) -> Self {
+        let keys = record.keys.as_ref();
+        Self {
+            access_key_id: keys.map(|keys| keys.access_key_id.clone()),
+            expires_at: keys.map(|keys| keys.expires_at.as_millis()),
+            good: record.good_keys(now).is_some(),
+            due_at: record.due_at.as_millis(),
+            error: record.error.clone(),
+        }
+    }
+}
+
+impl From<&Borrowed> for ShareKeys {
+    fn from(borrowed: &Borrowed) -> Self {
+        Self {
+            access_key_id: Some(borrowed.keys.access_key_id.clone()),
+            expires_at: Some(borrowed.keys.expires_at.as_millis()),
+            good: true,
+            due_at: borrowed.due_at.as_millis(),
+            error: None,
+        }
+    }
+}
+
 /// A share.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Share {
@@ -129,6 +174,8 @@ pub(crate) struct Share {
     pub(crate) mount_command: Option<String>,
     /// Nothing until two reports are there.
     pub(crate) rates: Option<Rates>,
+    /// How it stands with its keys, if a role lends them.
+    pub(crate) keys: Option<ShareKeys>,
 }
 
 /// On the stream: a share and whose it is.
@@ -163,6 +210,8 @@ pub(crate) enum CheckName {
     Cache,
     /// No other share owns the same objects.
     Overlap,
+    /// Its role lends keys; only of a share that has one.
+    Role,
     /// Its bucket is there, and the keys have the rights.
     Bucket,
 }

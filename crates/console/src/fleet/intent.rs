@@ -10,7 +10,7 @@ use crate::{app::App, error::ApiResult};
 /// reports an older version.
 pub(crate) async fn send_intent(app: &App, id: &GatewayId) -> ApiResult<()> {
     let client_id = app.database.gateway(id).await?.client_id;
-    let intent = app.database.intent(id).await?;
+    let intent = app.database.intent(id, app.clock.wall()).await?;
     app.send_downlink(&client_id, &Downlink::Intent(intent))
         .await?;
     Ok(())

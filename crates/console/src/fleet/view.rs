@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 
 use super::live::Live;
 use crate::{
-    api::{Gateway, GatewayState, Share},
+    api::{Gateway, GatewayState, Share, ShareKeys},
     features,
 };
 
@@ -116,10 +116,16 @@ pub(crate) fn gateway(
 }
 
 /// A share as the API shows it.
-pub(crate) fn share(settings: ShareSettings, intent_version: u64, live: Option<&Live>) -> Share {
+pub(crate) fn share(
+    settings: ShareSettings,
+    intent_version: u64,
+    live: Option<&Live>,
+    keys: Option<ShareKeys>,
+) -> Share {
     let report = live.and_then(|l| l.status.as_ref());
     let status = report.and_then(|r| r.status.shares.iter().find(|s| s.name == settings.name));
-    let error = live.and_then(|l| error_of(&settings, l));
+    let without_keys = keys.as_ref().and_then(without_keys);
+    let error = without_keys.or_else(|| live.and_then(|l| error_of(&settings, l)));
     let reached = live.and_then(Live::reached_version);
     Share {
         in_sync: error.is_none() && reached.is_some_and(|v| v >= intent_version),
@@ -132,7 +138,16 @@ pub(crate) fn share(settings: ShareSettings, intent_version: u64, live: Option<&
             .and_then(|l| l.rates.as_ref())
             .and_then(|r| r.get(&settings.name).copied()),
         settings: settings.into(),
+        keys,
     }
+}
+
+/// Why its gateway cannot use the bucket, where that is known here. What the gateway says of it
+/// follows from that.
+fn without_keys(keys: &ShareKeys) -> Option<Failure> {
+    let error = keys.error.as_ref().filter(|_| !keys.good)?;
+    let message = format!("the gateway has no keys for the bucket: {}", error.message);
+    Some(Failure::new(error.code, message))
 }
 
 fn error_of(settings: &ShareSettings, live: &Live) -> Option<Failure> {

@@ -54,6 +54,7 @@ pub(super) async fn check(
             Purpose::Create
         }
     };
-    let checks = share_checks::run(&app, &id, &settings, purpose).await?;
+    let found = share_checks::run(&app, &id, &settings, purpose).await?;
+    let checks = found.checks;
     Ok(Json(Checks { checks }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
-use database::ShareChange;
+use database::{Borrowed, ShareChange};
 use model::{GatewayId, Provider, ShareName, ShareSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::gateways::{Force, gateway_id, refuse_dirty};
 use crate::{
-    api::{List, Share, ShareGone},
+    api::{List, Share, ShareGone, ShareKeys},
     app::App,
     audit::Deed,
     auth::Caller,
@@ -70,7 +70,7 @@ pub(super) async fn create(
     share_checks::tidy(&mut settings);
     share_keys::complete(&app, &mut settings).await?;
     if dry_run {
-        let share = checked(&app, &id, settings, Purpose::Create).await?;
+        let (share, _) = checked(&app, &id, settings, Purpose::Create).await?;
         return Ok((StatusCode::OK, Json(share)));
     }
     let share = put(&app, &caller, id, settings, Purpose::Create).await?;
@@ -99,7 +99,7 @@ pub(super) async fn replace(
     share_keys::keep(&app, &id, &mut settings).await?;
     refuse_move(&app, &id, &settings).await?;
     let share = if dry_run {
-        checked(&app, &id, settings, Purpose::Replace).await?
+        checked(&app, &id, settings, Purpose::Replace).await?.0
     } else {
         put(&app, &caller, id, settings, Purpose::Replace).await?
     };
@@ -166,13 +166,16 @@ async fn put(
     let deed = deed(action, &id, &settings.name, details);
     let acting = Arc::clone(app);
     let work = async move {
-        checked(&acting, &id, settings.clone(), purpose).await?;
+        let (_, borrowed) = checked(&acting, &id, settings.clone(), purpose).await?;
         let name = settings.name.clone();
         let change = match purpose {
             Purpose::Create => ShareChange::Create(settings),
             Purpose::Replace => ShareChange::Replace(settings),
         };
-        let version = acting.database.change_shares(&id, &change).await?;
+        let changing = acting
+            .database
+            .change_shares_with(&id, &change, borrowed.as_ref());
+        let version = changing.await?;
         let share = shown(&acting, &id, &name).await?;
         acting.fleet.tell(Notice::IntentChanged(id, version)).await;
         Ok(share)
@@ -180,27 +183,29 @@ async fn put(
     app.audit.act(caller, deed, work).await
 }
 
-/// Runs the checks; the share as it would be.
+/// Runs the checks; the share as it would be, and the keys that its role has lent for them.
 async fn checked(
     app: &App,
     id: &GatewayId,
     settings: ShareSettings,
     purpose: Purpose,
-) -> ApiResult<Share> {
+) -> ApiResult<(Share, Option<Borrowed>)> {
     let version = app.database.gateway(id).await?.intent_version;
-    let checks = share_checks::run(app, id, &settings, purpose).await?;
-    share_checks::first_failure(&checks)?;
-    Ok(view::share(
-        settings,
-        version + 1,
-        app.view.get(id).as_ref(),
-    ))
+    let found = share_checks::run(app, id, &settings, purpose).await?;
+    share_checks::first_failure(&found.checks)?;
+    let live = app.view.get(id);
+    let keys = found.borrowed.as_ref().map(ShareKeys::from);
+    let share = view::share(settings, version + 1, live.as_ref(), keys);
+    Ok((share, found.borrowed))
 }
 
 async fn shown(app: &App, id: &GatewayId, name: &ShareName) -> ApiResult<Share> {
     let version = app.database.gateway(id).await?.intent_version;
     let settings = app.database.share(id, name).await?;
-    Ok(view::share(settings, version, app.view.get(id).as_ref()))
+    let keys = app.database.lent_keys(id, name).await?;
+    let keys = keys.map(|keys| ShareKeys::of(&keys, app.clock.wall()));
+    let live = app.view.get(id);
+    Ok(view::share(settings, version, live.as_ref(), keys))
 }
 
 /// Pages do not know the secret; left empty it stays what it was.
@@ -211,10 +216,18 @@ pub(super) async fn keep_secret(
 ) -> ApiResult<()> {
     let needs_keys = settings.bucket.provider != Provider::Directory;
     if needs_keys && settings.bucket.secret_access_key.is_empty() {
-        let stored = app.database.share(id, &settings.name).await?;
-        settings.bucket.secret_access_key = stored.bucket.secret_access_key;
-        if settings.bucket.session_token.is_empty() {
-            settings.bucket.session_token = stored.bucket.session_token;
+        let stored = app.database.share(id, &settings.name).await?.bucket;
+        let bucket = &mut settings.bucket;
+        if stored.role.is_some() && bucket.role.is_none() {
+            return Err(ApiError::invalid(
+                "give the access key id and secret that the gateway shall have now: those that \
+                 are stored may assume the role, and never go to a gateway",
+            ));
+        }
+        bucket.secret_access_key = stored.secret_access_key;
+        // Who assumes a role has no token; that of before went with keys of the gateway.
+        if bucket.session_token.is_empty() && bucket.role.is_none() {
+            bucket.session_token = stored.session_token;
         }
     }
     Ok(())

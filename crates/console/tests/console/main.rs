@@ -11,6 +11,7 @@ mod express;
 mod gateways;
 mod logins;
 mod recovery;
+mod roles;
 mod server;
 mod share_keys;
 mod shares;

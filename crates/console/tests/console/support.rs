@@ -30,6 +30,9 @@ impl BucketProbe for FakeProbe {
             "missing" => ErrorCode::BucketNotFound,
             "denied" => ErrorCode::BucketAccessDenied,
             "far-away" => ErrorCode::BucketUnreachable,
+            "only-lent" if !settings.bucket.access_key_id.starts_with("LENT") => {
+                ErrorCode::BucketAccessDenied
+            }
             _ => return Ok(()),
         };
         Err(Failure::new(code, "the probe says so"))
