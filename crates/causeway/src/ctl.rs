@@ -17,6 +17,7 @@ mod metrics;
 mod mq;
 mod output;
 mod overview;
+mod role_args;
 mod secret_input;
 mod settings;
 mod share;

@@ -11,12 +11,14 @@ mod program {
     mod fake_bucket;
     mod interoperability;
     mod kills;
+    mod lent_bucket;
     mod listeners;
     mod message_queue;
     mod nfs_calls;
     mod peer;
     mod proxy;
     mod refusals;
+    mod roles;
     mod separate;
     mod signals;
     mod support;

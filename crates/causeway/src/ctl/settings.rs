@@ -8,7 +8,9 @@ use model::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CtlError, engine_args::EngineArgs, secret_input::SecretInput, units};
+use super::{
+    CtlError, engine_args::EngineArgs, role_args::RoleArgs, secret_input::SecretInput, units,
+};
 use crate::environment::Environment;
 
 /// What can be said of a share. What is not given is the default (create) or stays (edit).
@@ -77,6 +79,8 @@ pub(super) struct SettingsArgs {
     /// The same, with the key of another share, which `share show` names
     #[arg(long, value_name = "ID", conflicts_with = "encryption_key_file")]
     encryption_key_id: Option<String>,
+    #[command(flatten)]
+    role: RoleArgs,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -246,7 +250,7 @@ impl SettingsArgs {
         put(bucket, "signature", signature.map(|version| json!(version)));
         let token = self.session_token()?;
         put(bucket, "session_token", token.map(|token| json!(token)));
-        Ok(())
+        self.role.apply(bucket)
     }
 
     const fn is_directory(&self) -> bool {
