@@ -112,7 +112,7 @@ export class Fleet {
     const known = this.shares(gateway.id).get(settings.name);
     const share = {
       settings: { ...settings, bucket }, status: known?.status ?? null, status_at: known?.status_at ?? null, error: null,
-      in_sync: false, mount_command: null, rates: null,
+      in_sync: false, mount_command: null, rates: null, keys: null,
     };
     this.shares(gateway.id).set(settings.name, share);
     gateway.intent_version += 1;
@@ -321,7 +321,7 @@ function rates(sum) {
 function draft(name) {
   return {
     name, protocol: 'nfs',
-    bucket: { provider: 's3', endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1', bucket: 'acme-files', prefix: `${name}/`, access_key_id: 'AKIAIOSFODNN7EXAMPLE', signature: 'v4' },
+    bucket: { provider: 's3', endpoint: 'https://s3.eu-central-1.amazonaws.com', region: 'eu-central-1', bucket: 'acme-files', prefix: `${name}/`, access_key_id: 'AKIAIOSFODNN7EXAMPLE', signature: 'v4', role: null },
     cache_bytes_max: 200 * GIB, upload_delay_ms: 5_000, rescan_interval_s: 300, express_sync: true,
     access: [{ cidr: '10.20.0.0/16', access: 'read_write' }, { cidr: '10.30.4.0/24', access: 'read_only' }], squash: 'root', writers: 'one', conflicts: 'keep_both',
     engine: ENGINE,

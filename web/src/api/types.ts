@@ -56,6 +56,8 @@ export type ShareMode = ShareSettings['engine']['mode'];
 export type ServerEncryption = ShareSettings['engine']['encryption'];
 export type OssSignature = ShareSettings['bucket']['signature'];
 export type BucketSettings = ShareSettings['bucket'];
+export type AssumedRole = Answer<Schemas['AssumedRole']>;
+export type ShareKeys = Answer<Schemas['ShareKeys']>;
 /** What is sent to create or replace a share; an empty secret keeps the stored one. */
 export type ShareDraft = Answer<Schemas['ShareSettings']>;
 export type Check = Answer<Schemas['Check']>;

@@ -1134,6 +1134,23 @@ export interface components {
             /** @description 100 at most. */
             client_ids: string[];
         };
+        /**
+         * @description A role that the keys of a bucket may assume. They stay in the console then, and the gateway has
+         *     keys that were lent and are over soon.
+         */
+        AssumedRole: {
+            /** @description `acs:ram::<account>:role/<name>` of OSS, `arn:aws:iam::<account>:role/<name>` of S3. */
+            arn: string;
+            /** @description What the role's trust policy wants to hear, if it wants something. */
+            external_id?: string;
+            /**
+             * Format: int32
+             * @description For how long keys are asked for, in seconds: 900 to 43,200. They may be good for less.
+             */
+            lifetime_s?: number;
+            /** @description Who lends, `https://host[:port]`; the provider's own service if it is empty. */
+            sts_endpoint?: string;
+        };
         /** @description What a check of the whole chain found. */
         AuditCheck: {
             /**
@@ -1226,6 +1243,7 @@ export interface components {
             provider: components["schemas"]["Provider"];
             /** @description Region, where the signature needs one. */
             region?: string;
+            role?: components["schemas"]["AssumedRole"] | null;
             /** @description Its secret. Never leaves the console but towards the gateway. */
             secret_access_key?: string;
             /** @description Goes with keys that were lent for a while (STS). New ones can be given at any time. */
@@ -1305,7 +1323,7 @@ export interface components {
          * @description What is checked.
          * @enum {string}
          */
-        CheckName: "name" | "prefix" | "access" | "engine" | "cache" | "overlap" | "bucket";
+        CheckName: "name" | "prefix" | "access" | "engine" | "cache" | "overlap" | "role" | "bucket";
         /** @description All checks. */
         Checks: {
             /** @description In the order in which they should be mended. */
@@ -2269,6 +2287,7 @@ export interface components {
                 error?: components["schemas"]["Failure"] | null;
                 /** @description Whether the gateway has reached what is wanted. */
                 in_sync: boolean;
+                keys?: components["schemas"]["ShareKeys"] | null;
                 /** @description What a client runs to mount it; nothing until the gateway has said its address. */
                 mount_command?: string | null;
                 rates?: components["schemas"]["Rates"] | null;
@@ -2569,6 +2588,7 @@ export interface components {
             provider: components["schemas"]["Provider"];
             /** @description Region. */
             region: string;
+            role?: components["schemas"]["AssumedRole"] | null;
             /** @description How requests to OSS are signed. */
             signature: components["schemas"]["OssSignature"];
         };
@@ -2756,6 +2776,7 @@ export interface components {
             error?: components["schemas"]["Failure"] | null;
             /** @description Whether the gateway has reached what is wanted. */
             in_sync: boolean;
+            keys?: components["schemas"]["ShareKeys"] | null;
             /** @description What a client runs to mount it; nothing until the gateway has said its address. */
             mount_command?: string | null;
             rates?: components["schemas"]["Rates"] | null;
@@ -2767,6 +2788,24 @@ export interface components {
              * @description When that came.
              */
             status_at?: number | null;
+        };
+        /** @description How a share stands with the keys that its role lends. */
+        ShareKeys: {
+            /** @description What the provider's logs call the keys that the gateway has; nothing if it has none. */
+            access_key_id?: string | null;
+            /**
+             * Format: int64
+             * @description When the next are borrowed.
+             */
+            due_at: number;
+            error?: components["schemas"]["Failure"] | null;
+            /**
+             * Format: int64
+             * @description When they are over.
+             */
+            expires_at?: number | null;
+            /** @description Whether they are good now. */
+            good: boolean;
         };
         /**
          * @description Where the files of a share are, and when a write is safe.

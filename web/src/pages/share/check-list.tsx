@@ -13,6 +13,9 @@ const CHECKS: readonly (readonly [string, string])[] = [
   ['bucket', 'Bucket answers and takes the keys'],
 ];
 
+// Made of some shares only.
+const MORE: typeof CHECKS = [['role', 'Role lends keys']];
+
 const STEP_MS = 140;
 
 interface CheckListProps {
@@ -47,7 +50,7 @@ interface Row {
 
 function rows(checks: Check[] | undefined): Row[] {
   if (checks === undefined) return CHECKS.map(([name, title]) => ({ name, title, check: undefined }));
-  const titles = new Map(CHECKS);
+  const titles = new Map([...CHECKS, ...MORE]);
   return checks.map((check) => ({ name: check.name, title: titles.get(check.name) ?? check.name, check }));
 }
 

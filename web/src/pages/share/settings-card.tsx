@@ -1,8 +1,9 @@
-import type { ShareSettings } from '../../api/types';
+import type { Share, ShareSettings } from '../../api/types';
 import { Card } from '../../components/card';
 import { Facts } from '../../components/facts';
 import { formatBytes } from '../../format/bytes';
 import { formatDuration, formatSpan } from '../../format/duration';
+import { formatTime } from '../../format/time';
 import { windowsText } from './line-windows';
 import { bucketText } from './share-figures';
 
@@ -35,7 +36,8 @@ function storeText({ provider, region }: ShareSettings['bucket']): string {
   return provider === 'directory' ? PROVIDERS[provider] : `${PROVIDERS[provider]}, ${region}`;
 }
 
-export function SettingsCard({ settings }: { settings: ShareSettings }) {
+export function SettingsCard({ share }: { share: Share }) {
+  const { settings, keys } = share;
   const { bucket, engine } = settings;
   const { limits, windows } = engine.bandwidth;
   const line = `${lineText(limits.upload_bytes_per_s)} up, ${lineText(limits.download_bytes_per_s)} down`;
@@ -53,6 +55,8 @@ export function SettingsCard({ settings }: { settings: ShareSettings }) {
           ...(bucket.provider === 'directory'
             ? []
             : [{ name: 'Access key id', value: <span className="mono">{bucket.access_key_id}</span> }]),
+          ...(bucket.role ? [{ name: 'Role that lends keys', value: <span className="mono">{bucket.role.arn}</span> }] : []),
+          ...(keys?.expires_at ? [{ name: 'Keys are good until', value: formatTime(keys.expires_at) }] : []),
           { name: 'Cache', value: formatBytes(settings.cache_bytes_max) },
           { name: 'Upload delay', value: formatDuration(settings.upload_delay_ms) },
           { name: 'Looks for changes', value: rescan === 0 ? 'never' : `every ${formatSpan(rescan * 1000)}` },

@@ -3,6 +3,7 @@ import { Card } from '../../components/card';
 import { SelectField, TextField } from '../../components/field';
 import { AccessRules } from './access-rules';
 import { EngineFields } from './engine-fields';
+import { KeyFields } from './key-fields';
 import { NumberField } from './number-field';
 import type { ClientEncryptionChoice, FormErrors, ShareForm } from './share-form-state';
 
@@ -140,41 +141,6 @@ function BucketFields({ form, errors, editing, onChange }: ShareFieldsProps) {
         {!editing && <EncryptionFields form={form} errors={errors} editing={editing} onChange={onChange} />}
       </div>
     </Card>
-  );
-}
-
-function KeyFields({ form, errors, editing, onChange }: ShareFieldsProps) {
-  return (
-    <>
-      <TextField
-        label="Access key id"
-        error={errors.access_key_id}
-        value={form.access_key_id}
-        onChange={(access_key_id) => onChange({ access_key_id })}
-        autoComplete="off"
-        spellCheck={false}
-        data-testid="share-access-key-id"
-      />
-      <TextField
-        label="Secret access key"
-        hint={editing ? 'Leave it empty to keep the stored one.' : 'Stored by the console, sent to this gateway only.'}
-        error={errors.secret_access_key}
-        type="password"
-        value={form.secret_access_key}
-        onChange={(secret_access_key) => onChange({ secret_access_key })}
-        autoComplete="new-password"
-        data-testid="share-secret"
-      />
-      <TextField
-        label="Session token"
-        hint="Only with keys that were lent for a while (STS)."
-        type="password"
-        value={form.session_token}
-        onChange={(session_token) => onChange({ session_token })}
-        autoComplete="off"
-        data-testid="share-session-token"
-      />
-    </>
   );
 }
 

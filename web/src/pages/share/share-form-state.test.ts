@@ -13,6 +13,7 @@ const SETTINGS: ShareSettings = {
     prefix: 'projects/',
     access_key_id: 'key',
     signature: 'v4',
+    role: null,
   },
   cache_bytes_max: 12_345_678_901,
   upload_delay_ms: 2_500,
@@ -63,6 +64,19 @@ it('the gateway encrypts with the key that was chosen', () => {
   const encrypted: ShareSettings = { ...SETTINGS, client_encryption: { key_id } };
   expect(draftOf(formOf(encrypted), encrypted).client_encryption).toEqual({ key_id, key: '' });
   expect(formErrors({ ...formOf(SETTINGS), client_encryption: 'own_key', client_key: 'ab' }, true)).toHaveProperty('client_key');
+});
+
+it('a role lends the keys, or the form has them', () => {
+  const role = { arn: 'arn:aws:iam::1:role/a', sts_endpoint: '', lifetime_s: 900, external_id: 'x' };
+  const lent: ShareSettings = { ...SETTINGS, bucket: { ...SETTINGS.bucket, role } };
+  expect(draftOf(formOf(lent), lent).bucket.role).toEqual(role);
+  expect(draftOf({ ...formOf(lent), session_token: 'left over' }, lent).bucket.session_token).toBe('');
+  expect(draftOf({ ...formOf(lent), keys_from: 'given' }, lent).bucket.role).toBeNull();
+  expect(draftOf({ ...formOf(lent), provider: 'directory' }, lent).bucket.role).toBeNull();
+  expect(formErrors(formOf(lent), true)).toEqual({});
+  expect(formErrors({ ...formOf(lent), provider: 'oss' }, true)).toHaveProperty('role_arn');
+  expect(formErrors({ ...formOf(lent), role_lifetime_s: '60' }, true)).toHaveProperty('role_lifetime_s');
+  expect(formErrors({ ...formOf(lent), sts_endpoint: 'sts' }, true)).toHaveProperty('sts_endpoint');
 });
 
 it('a row of the access rules that was left empty is no rule', () => {

@@ -11,8 +11,11 @@ import type {
   Writers,
 } from '../../api/types';
 import { EMPTY_ENGINE_FORM, engineErrors, engineFormOf, engineOf, type EngineForm } from './engine-form-state';
+import { EMPTY_ROLE_FORM, roleErrors, roleFormOf, roleOf, type RoleForm } from './role-form-state';
 
-export interface ShareForm extends EngineForm {
+export type { KeysChoice } from './role-form-state';
+
+export interface ShareForm extends EngineForm, RoleForm {
   name: string;
   provider: Provider;
   endpoint: string;
@@ -63,13 +66,15 @@ export const EMPTY_FORM: ShareForm = {
   client_encryption: 'none',
   client_key_id: '',
   client_key: '',
+  ...EMPTY_ROLE_FORM,
   ...EMPTY_ENGINE_FORM,
 };
 
 export function formOf(settings: ShareSettings): ShareForm {
-  const { bucket } = settings;
+  const { role, ...bucket } = settings.bucket;
   return {
     ...bucket,
+    ...roleFormOf(role),
     ...engineFormOf(settings.engine),
     name: settings.name,
     secret_access_key: '',
@@ -103,8 +108,9 @@ export function draftOf(form: ShareForm, replaced?: ShareSettings): ShareDraft {
       prefix: slashed(form.prefix.trim()),
       access_key_id: form.access_key_id.trim(),
       secret_access_key: form.secret_access_key,
-      session_token: form.session_token.trim(),
+      session_token: form.keys_from === 'role' ? '' : form.session_token.trim(),
       signature: form.signature,
+      role: roleOf(form),
     },
     cache_bytes_max: untouched ? replaced.cache_bytes_max : Math.round(Number(form.cache_gib) * GIB),
     upload_delay_ms: Math.round(Number(form.upload_delay_s) * 1000),
@@ -164,6 +170,7 @@ export function formErrors(form: ShareForm, editing: boolean): FormErrors {
     }
     require('access_key_id', 'Enter the access key id.');
     if (!editing) require('secret_access_key', 'Enter the secret of the access key.');
+    Object.assign(errors, roleErrors(form));
   }
   require('bucket', 'Name the bucket.');
   if (form.client_encryption === 'key_of_share' && !/^[0-9a-f]{32}$/.test(form.client_key_id.trim())) {

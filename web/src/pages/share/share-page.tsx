@@ -2,7 +2,7 @@ import { useParams } from 'react-router';
 import { ApiError } from '../../api/client';
 import { useGateway } from '../../api/gateways';
 import { useShare } from '../../api/shares';
-import type { Gateway, Share } from '../../api/types';
+import type { Gateway, Share, ShareKeys } from '../../api/types';
 import { Banner } from '../../components/banner';
 import { Card } from '../../components/card';
 import { CodeBlock } from '../../components/code-block';
@@ -11,6 +11,7 @@ import { PageHead } from '../../components/page-head';
 import { Problem } from '../../components/problem';
 import { StaleNote } from '../../components/stale-note';
 import { SharePill } from '../../components/state-pills';
+import { formatTime } from '../../format/time';
 import { useNow } from '../../hooks/use-now';
 import { MetricsPanel } from '../gateway/metrics-panel';
 import { isStale } from '../gateways/gateway-figures';
@@ -51,6 +52,7 @@ function Known({ gateway, share }: { gateway: Gateway; share: Share }) {
           {problem}
         </Banner>
       )}
+      <KeysNote keys={share.keys} />
       {stale && share.status_at !== null && (
         <StaleNote at={share.status_at}>The gateway is not there to tell how the share is.</StaleNote>
       )}
@@ -65,10 +67,21 @@ function Known({ gateway, share }: { gateway: Gateway; share: Share }) {
       <Card title="Mount it" note="On a client in the gateway’s network, as root.">
         <MountCommand share={share} />
       </Card>
-      <SettingsCard settings={share.settings} />
+      <SettingsCard share={share} />
       <h2 className="section-title">Over time</h2>
       <MetricsPanel gateway_id={gateway.id} share={name} />
     </>
+  );
+}
+
+/** That its role lends no keys, while those of before are still good; then the share has a problem. */
+function KeysNote({ keys }: { keys: ShareKeys | null }) {
+  if (!keys?.error || !keys.good || keys.expires_at === null) return null;
+  return (
+    <Banner tone="warn" data-testid="share-keys-error">
+      The keys of the bucket cannot be renewed; those it has are good until {formatTime(keys.expires_at)}.{' '}
+      {keys.error.message}
+    </Banner>
   );
 }
 
