@@ -7,7 +7,12 @@ use serde_json::Value;
 #[test]
 fn the_program_measures_broker_and_file_engine() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let mqtt = ["mqtt", "--subjects=causeway", "--clients=20", "--part-ms=100"];
+    let mqtt = [
+        "mqtt",
+        "--subjects=causeway",
+        "--clients=20",
+        "--part-ms=100",
+    ];
     let files = ["files", "--files=16", "--data-mib=1", "--random=10"];
     for (words, parts) in [(mqtt, 12), (files, 22)] {
         let out = Command::new(env!("CARGO_BIN_EXE_causeway"))
