@@ -6,6 +6,7 @@
 //! nothing to clean up or move, and no reader can meet a block with another's content. What comes
 //! from the disk is compared with its checksum, and need not be again while it stays in memory.
 
+mod open_segments;
 mod segment;
 mod segments;
 mod verified;
@@ -19,9 +20,9 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 
 use self::{
+    open_segments::OpenSegments,
     segment::Segment,
     segments::{Segments, Tail},
 };
@@ -46,8 +47,6 @@ const FREES_WAITING_MAX: usize = 65_536;
 /// Bytes written after which the disk is set to work though nobody waits: who asks for all of a
 /// long stream to be durable finds most of it done, and others are not held up by it.
 const EARLY_SYNC_BYTES: u64 = 16 << 20;
-/// Open segment files besides those being written, with 8 KiB of what is known of each.
-const OPEN_FILES_MAX: usize = 256;
 
 /// Blocks that lie side by side in one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,7 +143,7 @@ impl DataLog {
                 given: SEGMENT_BLOCKS,
                 live: BTreeMap::new(),
             }),
-            open: Cache::new(OPEN_FILES_MAX),
+            open: OpenSegments::none(),
             unsynced,
         });
         let frees = match committer {
@@ -205,9 +204,7 @@ impl DataLog {
             .disk
             .create(next)
             .map_err(failed("create", next))?;
-        self.segments
-            .open
-            .insert(next, Arc::new(Segment::new(file)));
+        self.segments.open.put(Segment::new(next, file));
         tail.segment = next;
         tail.given = TABLE_BLOCKS;
         Ok(())
@@ -224,10 +221,12 @@ impl DataLog {
             "blocks are written whole"
         );
         let id = run.segment();
-        let segment = self.segments.segment(id)?;
-        segment.write(run, bytes).map_err(failed("write", id))?;
-        let file = Arc::clone(&segment.file);
-        self.segments.unsynced.lock().insert(id, file);
+        self.segments.with(id, |segment| {
+            segment.write(run, bytes).map_err(failed("write", id))?;
+            let file = Arc::clone(&segment.file);
+            self.segments.unsynced.lock().insert(id, file);
+            Ok(())
+        })?;
         self.sync_early(run.len_bytes());
         Ok(())
     }
@@ -248,7 +247,8 @@ impl DataLog {
     /// # Errors
     /// [`CacheErrorKind::Corrupt`], or the disk fails.
     pub fn read(&self, run: Run, bytes: &mut [u8]) -> CacheResult<()> {
-        self.segments.segment(run.segment())?.read(run, bytes)
+        self.segments
+            .with(run.segment(), |segment| segment.read(run, bytes))
     }
 
     /// The same if the disk need not be waited for; whether it was done.
@@ -257,8 +257,7 @@ impl DataLog {
     /// As [`DataLog::read`].
     pub fn read_at_once(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
         self.segments
-            .segment(run.segment())?
-            .read_at_once(run, bytes)
+            .with(run.segment(), |segment| segment.read_at_once(run, bytes))
     }
 
     /// The same, with no checksum computed of blocks that were right when they came into memory
@@ -267,9 +266,9 @@ impl DataLog {
     /// # Errors
     /// As [`DataLog::read`].
     pub fn read_from_memory(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
-        self.segments
-            .segment(run.segment())?
-            .read_from_memory(run, bytes)
+        self.segments.with(run.segment(), |segment| {
+            segment.read_from_memory(run, bytes)
+        })
     }
 
     /// Waits until everything written before is on the disk.

@@ -10,13 +10,15 @@ use crate::{CacheError, CacheErrorKind, CacheResult, SegmentFile, SegmentId};
 
 /// A segment that is open.
 pub(super) struct Segment {
+    pub(super) id: SegmentId,
     pub(super) file: Arc<dyn SegmentFile>,
     verified: Verified,
 }
 
 impl Segment {
-    pub(super) fn new(file: Arc<dyn SegmentFile>) -> Self {
+    pub(super) fn new(id: SegmentId, file: Arc<dyn SegmentFile>) -> Self {
         Self {
+            id,
             file,
             verified: Verified::nothing(),
         }
@@ -50,7 +52,7 @@ impl Segment {
             .file
             .read_at(run.offset(), bytes)
             .and_then(|()| self.file.read_at(run.table_offset(), &mut crcs));
-        read.map_err(failed("read", run.segment()))?;
+        read.map_err(failed("read", self.id))?;
         verify(run, bytes, &crcs)?;
         self.verified.note(run, before);
         Ok(())
@@ -59,21 +61,20 @@ impl Segment {
     /// The same if the disk need not be waited for; whether it was done.
     pub(super) fn read_at_once(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
         let before = self.verified.waits();
-        Ok(self.copy_at_once(run.segment(), run.offset(), bytes)?
-            && self.verify_at_once(run, bytes, before)?)
+        Ok(self.copy_at_once(run.offset(), bytes)? && self.verify_at_once(run, bytes, before)?)
     }
 
     /// The same, with checksums of those blocks only of which nothing is known. That is asked when
     /// they have been copied: what is known then holds for what is in memory now.
     pub(super) fn read_from_memory(&self, run: Run, bytes: &mut [u8]) -> CacheResult<bool> {
         let before = self.verified.waits();
-        Ok(self.copy_at_once(run.segment(), run.offset(), bytes)?
+        Ok(self.copy_at_once(run.offset(), bytes)?
             && (self.verified.has(run) || self.verify_at_once(run, bytes, before)?))
     }
 
     fn verify_at_once(&self, run: Run, bytes: &[u8], before: Waits) -> CacheResult<bool> {
         let mut crcs = vec![0; run.count as usize * CRC_LEN_MEM];
-        if !self.copy_at_once(run.segment(), run.table_offset(), &mut crcs)? {
+        if !self.copy_at_once(run.table_offset(), &mut crcs)? {
             return Ok(false);
         }
         verify(run, bytes, &crcs)?;
@@ -81,9 +82,9 @@ impl Segment {
         Ok(true)
     }
 
-    fn copy_at_once(&self, id: SegmentId, offset: u64, bytes: &mut [u8]) -> CacheResult<bool> {
+    fn copy_at_once(&self, offset: u64, bytes: &mut [u8]) -> CacheResult<bool> {
         let is_there = self.file.read_at_once(offset, bytes);
-        let is_there = is_there.map_err(failed("read", id))?;
+        let is_there = is_there.map_err(failed("read", self.id))?;
         if !is_there {
             // The kernel may have begun to fetch it.
             self.verified.forget();

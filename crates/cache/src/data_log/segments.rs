@@ -3,16 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 
-use super::{Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty, segment::Segment};
+use super::{
+    Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty, open_segments::OpenSegments, segment::Segment,
+};
 use crate::{CacheResult, Disk, SegmentFile, SegmentId};
 
 /// Shared by the log and its threads.
 pub(super) struct Segments {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) tail: Mutex<Tail>,
-    pub(super) open: Cache<SegmentId, Arc<Segment>>,
+    pub(super) open: OpenSegments,
     pub(super) unsynced: Unsynced,
 }
 
@@ -27,15 +28,21 @@ pub(super) struct Tail {
 }
 
 impl Segments {
-    pub(super) fn segment(&self, id: SegmentId) -> CacheResult<Arc<Segment>> {
-        self.open.get_or_insert_with(&id, || {
+    /// Uses a segment, which is opened first if need be.
+    pub(super) fn with<T>(
+        &self,
+        id: SegmentId,
+        used_for: impl FnOnce(&Segment) -> CacheResult<T>,
+    ) -> CacheResult<T> {
+        let open = || {
             let file = self.disk.open(id).map_err(failed("open", id))?;
-            Ok(Arc::new(Segment::new(file)))
-        })
+            Ok(Segment::new(id, file))
+        };
+        self.open.with(id, open, used_for)
     }
 
     pub(super) fn file(&self, id: SegmentId) -> CacheResult<Arc<dyn SegmentFile>> {
-        self.segment(id).map(|segment| Arc::clone(&segment.file))
+        self.with(id, |segment| Ok(Arc::clone(&segment.file)))
     }
 
     /// Gives blocks back to the disk: those of a segment that is empty now with the segment,
@@ -95,7 +102,7 @@ impl Segments {
 
     fn remove(&self, id: SegmentId) {
         self.tail.lock().live.remove(&id);
-        self.open.remove(&id);
+        self.open.remove(id);
         self.unsynced.lock().remove(&id);
         if let Err(e) = self.disk.remove(id) {
             tracing::warn!(error = %e, segment = id.0, "cannot remove an empty data segment");
