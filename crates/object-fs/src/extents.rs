@@ -96,10 +96,18 @@ impl ExtentMap {
 
     /// Where a range is, if it is all in one piece.
     pub(crate) fn run_of(&self, blocks: &Range<u64>) -> Option<Run> {
-        let (first, extent) = self.by_block.range(..=blocks.start).next_back()?;
         let count = blocks.end.checked_sub(blocks.start).filter(|n| *n > 0)?;
-        let run = extent.part(blocks.start - first, count).run;
-        (u64::from(run.count) == count).then_some(run)
+        let part_of = |(first, extent): (u64, &Extent)| {
+            let run = extent.part(blocks.start - first, count).run;
+            (u64::from(run.count) == count).then_some(run)
+        };
+        // A page is most often one extent, and that is found in half the time.
+        let page = blocks.start / PAGE_BLOCKS * PAGE_BLOCKS;
+        if let Some(run) = self.by_block.get(&page).and_then(|e| part_of((page, e))) {
+            return Some(run);
+        }
+        let (first, extent) = self.by_block.range(..=blocks.start).next_back()?;
+        part_of((*first, extent))
     }
 
     /// Forgets a range; what was there.

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence},
     },
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) committing: tokio::sync::Mutex<()>,
     used: AtomicBool,
     visits: AtomicU8,
+    /// Changes, under the lock, whenever blocks go that were named.
+    epoch: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -71,7 +73,6 @@ pub(crate) struct FileData {
     /// No longer named by anybody, perhaps still being read.
     unnamed: Vec<(u64, Run)>,
     readers: Readers,
-    epoch: u64,
     /// Changes when the remote object, or what of it is ours, does.
     pub(crate) base_epoch: u64,
     pub(crate) fetches: Vec<Fetch>,
@@ -113,20 +114,6 @@ impl FileData {
         self.is_unsynced = true;
     }
 
-    /// Blocks that nobody names any more: those that nobody reads either can be freed now.
-    pub(crate) fn release(&mut self, runs: Vec<Run>) -> Vec<Run> {
-        let epoch = self.epoch;
-        self.unnamed
-            .extend(runs.into_iter().map(|run| (epoch, run)));
-        self.epoch += 1;
-        self.releasable()
-    }
-
-    /// Another one whenever blocks go that were named.
-    pub(crate) const fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     fn releasable(&mut self) -> Vec<Run> {
         if self.unnamed.is_empty() {
             return Vec::new();
@@ -160,6 +147,7 @@ impl Node {
             committing: tokio::sync::Mutex::default(),
             used: AtomicBool::new(true),
             visits: AtomicU8::new(0),
+            epoch: AtomicU64::new(0),
         }
     }
 
@@ -174,11 +162,33 @@ impl Node {
 
     /// Keeps the blocks that are named now from being freed.
     pub(crate) fn pin(self: &Arc<Self>, data: &mut FileData, log: &Arc<cache::DataLog>) -> Pin {
-        data.readers.enter(data.epoch);
+        let epoch = self.epoch();
+        data.readers.enter(epoch);
         Pin {
             node: Arc::clone(self),
-            epoch: data.epoch,
+            epoch,
             log: Arc::clone(log),
+        }
+    }
+
+    /// Another one whenever blocks go that were named: who has read some, and sees that of before,
+    /// has read what they held.
+    pub(crate) fn epoch(&self) -> u64 {
+        fence(Ordering::Acquire);
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Blocks that nobody names any more: those that nobody reads either can be freed now.
+    pub(crate) fn release(&self, runs: Vec<Run>) -> Vec<Run> {
+        let mut state = self.state.lock();
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel);
+        match &mut state.data {
+            DataState::Loaded(data) => {
+                let unnamed = runs.into_iter().map(|run| (epoch, run));
+                data.unnamed.extend(unnamed);
+                data.releasable()
+            }
+            DataState::Unloaded => runs,
         }
     }
 

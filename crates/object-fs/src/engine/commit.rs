@@ -87,11 +87,8 @@ impl Engine {
 
     /// Blocks that nothing durable names: freed as soon as nobody reads them.
     pub(crate) fn release(&self, node: &Node, runs: Vec<Run>) {
-        let free = match &mut node.state.lock().data {
-            DataState::Loaded(data) => data.release(runs),
-            DataState::Unloaded => runs,
-        };
-        free.into_iter().for_each(|run| self.log.free(run));
+        let free = node.release(runs).into_iter();
+        free.for_each(|run| self.log.free(run));
         self.space.has_changed();
     }
 

@@ -42,7 +42,7 @@ struct Reading {
     end: bool,
     /// How far ahead of it is read.
     window: Window,
-    /// Where all of it is in one piece, and at which epoch of the map.
+    /// Where all of it is in one piece, and at which epoch of the file.
     run: Option<(cache::Run, u64)>,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
             let mut state = node.lock()?;
             let is_known = state.record.knowledge == Knowledge::Known;
             is_known
-                .then(|| self.begin_read(caller, &mut state, offset, count))
+                .then(|| self.begin_read(caller, (&node, &mut state), offset, count))
                 .transpose()?
         };
         // Whatever has to wait has a box of its own: most reads need none.
@@ -71,7 +71,7 @@ impl Engine {
             Some(reading) => reading,
             None => {
                 node = Box::pin(self.known_node(inode)).await?;
-                self.begin_read(caller, &mut *node.lock()?, offset, count)?
+                self.begin_read(caller, (&node, &mut *node.lock()?), offset, count)?
             }
         };
         let Reading {
@@ -97,11 +97,12 @@ impl Engine {
     fn begin_read(
         &self,
         caller: &Caller,
-        state: &mut NodeState,
+        (node, state): (&Node, &mut NodeState),
         offset: u64,
         count: u32,
     ) -> VfsResult<Reading> {
-        posix::may_read(caller, &state.record.attributes())?;
+        // Its length is no matter here.
+        posix::may_read(caller, &state.record.attributes)?;
         let size = state.record.content.size;
         let left = size.saturating_sub(offset);
         let len = left.min(u64::from(count.min(READ_LEN_MAX)));
@@ -114,7 +115,7 @@ impl Engine {
             bytes,
             end: len == left,
             window: self.follow_reader(data, &blocks),
-            run: run.map(|run| (run, data.epoch())),
+            run: run.map(|run| (run, node.epoch())),
         })
     }
 
@@ -132,7 +133,7 @@ impl Engine {
         // What is wrong is found again by who reads patiently.
         let is_there = self.log.read_from_memory(run, buffer.as_mut());
         let is_there = is_there.is_ok_and(|is_there| is_there);
-        if !is_there || node.lock()?.data_mut().map(|data| data.epoch()) != Some(epoch) {
+        if !is_there || node.epoch() != epoch {
             return Ok(None);
         }
         self.counters.read_hits.add(1);
