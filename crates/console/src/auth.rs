@@ -37,6 +37,14 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// What the console does by itself.
+    pub(crate) fn system() -> Self {
+        Self {
+            source: "local".to_owned(),
+            channel: "system",
+        }
+    }
+
     pub(crate) fn of(headers: &HeaderMap, peer: Option<SocketAddr>) -> Self {
         let source = match peer {
             Some(peer) if peer.ip().is_loopback() => "local".to_owned(),

@@ -96,16 +96,12 @@ async fn renew(app: &Arc<App>, record: &KeysRecord) -> ApiResult<()> {
     let Some(role) = bucket.role.clone() else {
         return Ok(());
     };
-    let origin = Origin {
-        source: "local".to_owned(),
-        channel: "system",
-    };
     let deed = Deed {
         action: "share.borrow_keys",
         target: format!("gateway/{gateway}/share/{share}"),
         details: json!({"role": role.arn, "attempt": record.failures + 1}),
     };
-    let entry = app.audit.open("system", &origin, deed).await?;
+    let entry = app.audit.open("system", &Origin::system(), deed).await?;
     let done = match borrow(app, (gateway, share), &bucket, &role).await {
         Ok(borrowed) => store(app, record, &bucket, &borrowed).await,
         Err(failure) => match note_failure(app, record, &failure).await {

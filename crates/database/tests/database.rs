@@ -505,6 +505,14 @@ fn borrowed(number: u64) -> Borrowed {
     }
 }
 
+/// Makes share `a`, with the first keys from its role.
+async fn share_with_lent_keys(database: &Database, gateway: &GatewayId) {
+    let create = ShareChange::Create(share_with_role("a", "a/"));
+    let first = borrowed(1);
+    let made = database.change_shares_with(gateway, &create, Some(&first));
+    assert_eq!(made.await.unwrap(), 1);
+}
+
 /// Access key id, secret and token of the first share of a gateway's intent.
 async fn sent_keys(database: &Database, now: Timestamp) -> [String; 3] {
     let intent = database.intent(&id("gw-one"), now).await.unwrap();
@@ -556,10 +564,7 @@ async fn keys_are_not_stored_for_a_share_that_has_changed_meanwhile() {
     let f = fixture().await;
     let (database, one) = (&f.database, id("gw-one"));
     let name = "a".parse().unwrap();
-    let create = ShareChange::Create(share_with_role("a", "a/"));
-    let first = borrowed(1);
-    let made = database.change_shares_with(&one, &create, Some(&first));
-    assert_eq!(made.await.unwrap(), 1);
+    share_with_lent_keys(database, &one).await;
     let old = share_with_role("a", "a/").bucket;
     let renew = async || {
         let renewed = database.renew_keys(&one, &name, (&old, &borrowed(2))).await;
@@ -592,10 +597,7 @@ async fn a_failure_to_borrow_is_remembered_until_it_goes_well() {
     let f = fixture().await;
     let (database, one) = (&f.database, id("gw-one"));
     let name = "a".parse().unwrap();
-    let create = ShareChange::Create(share_with_role("a", "a/"));
-    let first = borrowed(1);
-    let made = database.change_shares_with(&one, &create, Some(&first));
-    made.await.unwrap();
+    share_with_lent_keys(database, &one).await;
     let failure = BorrowFailure {
         error: Failure::new(ErrorCode::BucketAccessDenied, "no"),
         at: NOW,

@@ -92,16 +92,12 @@ pub(crate) fn new_credential() -> Credential {
 
 /// The gateway has come back with its own credential: it has joined.
 async fn activate(app: &App, gateway: &GatewayId, access_key_id: &str) -> ApiResult<()> {
-    let origin = Origin {
-        source: "local".to_owned(),
-        channel: "system",
-    };
     let deed = Deed {
         action: "gateway.activate",
         target: format!("gateway/{gateway}"),
         details: json!({"access_key_id": access_key_id}),
     };
-    let entry = app.audit.open("system", &origin, deed).await?;
+    let entry = app.audit.open("system", &Origin::system(), deed).await?;
     let done = async {
         app.database.use_credential(gateway, access_key_id).await?;
         if app.database.gateway(gateway).await?.activated_at.is_none() {
