@@ -262,7 +262,9 @@ impl Live {
             Packet::Subscribe(subscribe) => Ok(Request::Subscribe(subscribe)),
             Packet::Unsubscribe(unsubscribe) => Ok(Request::Unsubscribe(unsubscribe)),
             Packet::PingReq => {
-                self.put(&Packet::PingResp, out)?;
+                // The same in each version, and shorter than CONNACK, which the client took. So
+                // nothing of the client is looked at, which has been idle for long.
+                out.put(&Packet::PingResp, ProtocolVersion::V5);
                 Ok(Request::Nothing)
             }
             Packet::Disconnect(Disconnect { reason, properties }) => {

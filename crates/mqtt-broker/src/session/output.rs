@@ -15,6 +15,9 @@ use crate::{
     topic_meters::MeterId,
 };
 
+/// PINGRESP, in each version.
+const PONG: [u8; 2] = [0xd0, 0];
+
 /// An output buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -43,6 +46,11 @@ impl Output {
             return &[];
         }
         self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Whether the answer to a ping is all that is pending.
+    pub(crate) fn is_pong(&self) -> bool {
+        self.pending() == PONG
     }
 
     /// Whether all was sent, and nothing waits.

@@ -1,5 +1,7 @@
 //! A connection: transport, session, and what is half read, half written or waiting.
 
+use mqtt_codec::ProtocolVersion;
+
 use crate::{
     listener::NotServed,
     pace::Pace,
@@ -44,6 +46,9 @@ pub(super) struct Connection {
     /// How fast it may publish.
     pub(super) pace: Pace,
     pub(super) urgency: Urgency,
+    /// That of its session. Each packet is decoded by it, and the session is far from a processor
+    /// that has not worked for it lately.
+    pub(super) version: ProtocolVersion,
     /// Whether it stands in the list of that name.
     pub(super) ready: bool,
     pub(super) dirty: bool,
@@ -78,6 +83,7 @@ impl Connection {
             refused: arrival.refused,
             pace: Pace::default(),
             urgency: Urgency::default(),
+            version: ProtocolVersion::V5,
             ready: false,
             dirty: false,
             doomed: false,

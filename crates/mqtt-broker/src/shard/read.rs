@@ -191,9 +191,8 @@ impl Shard {
             let Some(connection) = self.connection(slot) else {
                 break;
             };
-            let version = connection.session.version();
             let limits = Limits {
-                version,
+                version: connection.version,
                 packet_len_max: PACKET_LEN_MAX,
             };
             let rest = bytes.get(used..).unwrap_or_default();
@@ -223,6 +222,7 @@ impl Shard {
             output,
             transport,
             refused,
+            version,
             ..
         } = connection;
         let out = output.get_or_insert_with(|| spare.pop().unwrap_or_default());
@@ -244,6 +244,7 @@ impl Shard {
                 access_key_id,
                 subscriptions,
             } => {
+                *version = session.version();
                 self.resubscribe(slot, &subscriptions);
                 self.connected(slot, access_key_id)?;
             }

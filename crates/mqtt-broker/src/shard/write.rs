@@ -33,6 +33,8 @@ impl Shard {
         }
         let mut output = connection.output.take().unwrap_or_default();
         let mut bytes_out = 0;
+        // That makes no room for anything, and asks nothing of a session that is idle.
+        let is_pong = output.is_pong();
         let result = loop {
             match connection.transport.send(output.pending()) {
                 Err(e) => break Err(End::Socket(e.kind())),
@@ -45,7 +47,7 @@ impl Shard {
                 }
             }
             // The peer keeps up: what waited for that may go, too.
-            if let Some(live) = connection.session.live() {
+            if let Some(live) = connection.session.live().filter(|_| !is_pong) {
                 live.send_waiting(&shared.clock, &mut output);
                 live.send_more_stored(
                     &shared.context(
