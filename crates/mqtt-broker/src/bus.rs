@@ -167,7 +167,7 @@ impl MessageBus for EmbeddedBus {
         self.change(move |shared| shared.registry.withdraw(&of_client, &id))
             .await?;
         self.close_if(client_id, End::Withdrawn, |route| {
-            *route.access_key_id == *access_key_id
+            *route.origin.access_key_id == *access_key_id
         })
         .await;
         Ok(())

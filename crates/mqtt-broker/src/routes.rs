@@ -18,16 +18,23 @@ pub(crate) struct Seat {
     pub(crate) slot: u32,
 }
 
-/// The connection of a client.
+/// The connection of a client. What a message needs is together, and little: it has to come from
+/// memory for most messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) seat: Seat,
     pub(crate) channel: ChannelId,
+    /// Its session outlives the connection.
+    pub(crate) persistent: bool,
+    pub(crate) origin: Box<Origin>,
+}
+
+/// Where a client came from, and with what.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
     pub(crate) since: Timestamp,
     pub(crate) address: SocketAddr,
     pub(crate) access_key_id: Arc<str>,
-    /// Its session outlives the connection.
-    pub(crate) persistent: bool,
 }
 
 impl Route {
@@ -37,9 +44,9 @@ impl Route {
                 .parse()
                 .expect("only checked client IDs have a route"),
             channel: self.channel,
-            since: self.since,
-            address: self.address.to_string(),
-            access_key_id: self.access_key_id.to_string(),
+            since: self.origin.since,
+            address: self.origin.address.to_string(),
+            access_key_id: self.origin.access_key_id.to_string(),
         }
     }
 }

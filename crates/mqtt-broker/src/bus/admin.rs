@@ -154,7 +154,7 @@ impl EmbeddedBus {
                 let credential = format!("key/{access_key_id}");
                 self.change(move |shared| shared.registry.delete_access_key(&access_key_id))
                     .await?;
-                self.close_where(|route| *route.access_key_id == *credential)
+                self.close_where(|route| *route.origin.access_key_id == *credential)
                     .await;
                 Ok(AdminAnswer::Done)
             }
@@ -228,7 +228,7 @@ impl EmbeddedBus {
         if let Some(client_id) = closes {
             // Not those who came in by an access key, a token or a certificate.
             self.close_if(&client_id, End::Withdrawn, |route| {
-                !route.access_key_id.contains('/')
+                !route.origin.access_key_id.contains('/')
             })
             .await;
         }
@@ -273,7 +273,7 @@ impl EmbeddedBus {
             })
             .await?;
         if let Some(closes) = closes {
-            self.close_where(|route| closes.contains(&route.access_key_id))
+            self.close_where(|route| closes.contains(&route.origin.access_key_id))
                 .await;
         }
         Ok(answer)

@@ -118,9 +118,9 @@ fn online(client_id: &str, route: &Route) -> ClientSession {
         client_id: client_id.to_owned(),
         online: true,
         channel_id: Some(route.channel.to_string()),
-        address: Some(route.address.to_string()),
-        since: Some(route.since),
-        credential: Some(route.access_key_id.to_string()),
+        address: Some(route.origin.address.to_string()),
+        since: Some(route.origin.since),
+        credential: Some(route.origin.access_key_id.to_string()),
         subscriptions: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use super::{Shard, connection::Connection, desk, to_key, trace::Traced};
 use crate::{
     inbox::{Close, Letter},
     listener::NotServed,
-    routes::{Route, Seat},
+    routes::{Origin, Route, Seat},
     session::{End, Live, Session},
 };
 
@@ -39,12 +39,14 @@ impl Shard {
         let route = Route {
             seat,
             channel,
-            since: at,
-            address,
-            access_key_id,
             persistent,
+            origin: Box::new(Origin {
+                since: at,
+                address,
+                access_key_id: Arc::clone(&access_key_id),
+            }),
         };
-        let (key, registry) = (Arc::clone(&route.access_key_id), &self.shared.registry);
+        let (key, registry) = (access_key_id, &self.shared.registry);
         let known = parse(&client_id);
         let old = self.shared.hub.change(|tell| {
             let address = address.to_string();
