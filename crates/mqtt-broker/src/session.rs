@@ -33,8 +33,8 @@ use std::sync::{
 use clock::Clock;
 use message_bus::ChannelId;
 use mqtt_codec::{
-    Ack, Disconnect, Packet, PacketId, PropertiesBuf, ProtocolVersion, ReasonCode, Subscribe,
-    Unsubscribe,
+    Ack, Disconnect, Packet, PacketId, PacketType, PropertiesBuf, ProtocolVersion, ReasonCode,
+    Subscribe, Unsubscribe,
 };
 
 use alias::{InboundAliases, OutboundAliases};
@@ -214,6 +214,7 @@ impl Session {
         }
         match (self, end.reason()) {
             (Self::Live(live), Some(reason)) if live.version.has_properties() => {
+                let reason = of_disconnect(reason);
                 if let Some(reference) = end.server_reference()
                     && out.put_farewell(reason, reference, live.packet_len_max())
                 {
@@ -230,6 +231,16 @@ impl Session {
             }
             (Self::Live(_) | Self::AwaitConnect, _) => {}
         }
+    }
+}
+
+/// The reason as DISCONNECT can say it: what is wrong with a CONNECT is not for a client that has
+/// connected (MQTT 5, 3.1.0 and 3.14.2.1).
+fn of_disconnect(reason: ReasonCode) -> ReasonCode {
+    if reason.belongs_to(PacketType::Disconnect) {
+        reason
+    } else {
+        ReasonCode::ProtocolError
     }
 }
 

@@ -124,6 +124,25 @@ fn what_waits_for_a_client_has_a_limit() {
 }
 
 #[test]
+fn a_second_connect_without_sense_is_a_protocol_error() {
+    let mut bench = Bench::new(&REGISTRY);
+    bench.connect_plain(ProtocolVersion::V5);
+    bench.drain();
+    // Its protocol has no name.
+    let end = bench.feed(&[0x10, 4, 0, 0, 0, 0]).unwrap_err();
+    bench.session.goodbye(&end, &mut bench.out);
+    let limits = Limits {
+        version: ProtocolVersion::V5,
+        packet_len_max: u32::MAX,
+    };
+    let said = decode(bench.out.pending(), limits).unwrap();
+    let Some((Packet::Disconnect(last), _)) = said else {
+        panic!("{said:?}");
+    };
+    assert_eq!(last.reason, ReasonCode::ProtocolError);
+}
+
+#[test]
 fn an_idle_client_is_small() {
     assert!(size_of::<Live>() <= 96, "{}", size_of::<Live>());
 }

@@ -159,7 +159,8 @@ impl Shards {
         let (mut notes, mut wait) = (Vec::new(), None);
         while post.await_call(wait, &mut notes) {
             let mut shard = post.shard.lock();
-            shard.turn(&notes, Worker::Own { shards: 1 });
+            let now = shard.shared.clock.now();
+            shard.turn(&notes, Worker::Own { shards: 1 }, now);
             // Deadlines are the poller's business.
             wait = shard.wait_at_most();
             if wait.is_some() && !self.is_pressed() && shard.fanouts.is_empty() {
@@ -307,7 +308,7 @@ impl<'a> Desk<'a> {
 
     fn turn_of_own(&mut self, now: Instant, shards: usize) {
         let mut shard = self.post.shard.lock();
-        shard.turn(&self.notes, Worker::Own { shards });
+        shard.turn(&self.notes, Worker::Own { shards }, now);
         self.notes.clear();
         self.due = shard.wait_at_most().map(|wait| now + wait);
     }
@@ -317,7 +318,7 @@ impl<'a> Desk<'a> {
         let Some(mut shard) = self.post.try_lock() else {
             return self.call();
         };
-        shard.turn(&self.notes, Worker::Poller { shards });
+        shard.turn(&self.notes, Worker::Poller { shards }, now);
         self.notes.clear();
         let wait = shard.wait_at_most();
         let is_for_helper = match staff {

@@ -68,7 +68,7 @@ struct Job {
 }
 
 impl Engine {
-    /// Waits until the first of `blocks` is in the cache.
+    /// Waits until the first of `blocks` is in the cache, or not in the bucket any more.
     pub(crate) async fn fetch(
         self: &Arc<Self>,
         node: &Arc<Node>,
@@ -77,7 +77,9 @@ impl Engine {
     ) -> VfsResult<()> {
         let mut pause = PAUSE;
         for attempt in 1..=TRIES {
-            let mut progress = self.join_fetch(node, &blocks, window)?;
+            let Some(mut progress) = self.join_fetch(node, &blocks, window)? else {
+                return Ok(());
+            };
             let Some((kind, message)) = wait_for_block(&mut progress, blocks.start).await else {
                 return Ok(());
             };
@@ -99,15 +101,20 @@ impl Engine {
         Err(ErrorKind::Unavailable.into())
     }
 
-    /// The fetch that brings the first of `blocks`: one under way, or a new one.
+    /// The fetch that brings the first of `blocks`: one under way, or a new one. None if it is not in
+    /// the bucket: the file may have been cut since somebody looked.
     fn join_fetch(
         self: &Arc<Self>,
         node: &Arc<Node>,
         blocks: &Range<u64>,
         window: Window,
-    ) -> VfsResult<watch::Receiver<Progress>> {
+    ) -> VfsResult<Option<watch::Receiver<Progress>>> {
         let mut state = node.lock()?;
         let content = state.record.content;
+        let base_blocks = content.base_len.div_ceil(BLOCK_LEN);
+        if blocks.start >= base_blocks {
+            return Ok(None);
+        }
         let remote = state.record.remote.clone();
         let remote = remote.ok_or_else(|| {
             VfsError::new(
@@ -122,9 +129,8 @@ impl Engine {
             .iter()
             .find(|f| f.blocks.contains(&blocks.start));
         if let Some(fetch) = under_way {
-            return Ok(fetch.progress.clone());
+            return Ok(Some(fetch.progress.clone()));
         }
-        let base_blocks = content.base_len.div_ceil(BLOCK_LEN);
         let unit = data.sequential.unit_blocks();
         let end = blocks.end.next_multiple_of(unit);
         let end = end.max(blocks.start + window.0).min(base_blocks);
@@ -146,7 +152,7 @@ impl Engine {
         let engine = Arc::clone(self);
         // Ends with its body; abandoned with the engine's runtime.
         spawn_named("fetch", async move { engine.run_fetch(job).await }).detach();
-        Ok(receiver)
+        Ok(Some(receiver))
     }
 
     async fn run_fetch(self: Arc<Self>, job: Job) {

@@ -4,6 +4,7 @@ use futures::TryStreamExt as _;
 use object_store::{Latency, ObjectStore as _};
 
 use super::*;
+use crate::engine::fetch::Window;
 
 async fn with_object(len: usize) -> Bench {
     holding(Bench::new().await, len).await
@@ -58,6 +59,27 @@ async fn a_part_of_an_object_is_fetched_once_however_many_want_it() {
         fetched <= 2 << 20 && gets <= 2,
         "{fetched} bytes, {gets} gets"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_of_what_was_cut_since_somebody_looked() {
+    let bench = with_object(5 << 20).await;
+    let inode = bench.find("f").await.unwrap().inode;
+    let blocks = 1_000..1_001;
+    let cut = SetAttributes {
+        size: Some(10_000),
+        ..SetAttributes::default()
+    };
+    let fs = bench.fs();
+    let done = fs.set_attributes(&root(), inode, cut, None).await;
+    done.unwrap();
+    let gets = bench.store.counts().gets;
+    let engine = fs.engine();
+    let node = engine.node(inode).unwrap();
+    engine.fetch(&node, blocks, Window(64)).await.unwrap();
+    assert_eq!(bench.store.counts().gets, gets);
+    let reply = fs.read(&root(), inode, 0, 20_000).await.unwrap();
+    assert_eq!(reply.bytes, pattern(1, 5 << 20)[..10_000]);
 }
 
 #[tokio::test]
