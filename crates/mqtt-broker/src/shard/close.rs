@@ -17,6 +17,19 @@ use crate::{
 };
 
 impl Shard {
+    /// A client that came through `listener` at `came_us` is known now.
+    fn count_connected(&self, listener: Option<u16>, came_us: u64) {
+        self.counters().clients_connected.one();
+        let Some(number) = listener else { return };
+        let counters = &self.shared.listener(number).counters;
+        counters.connected.fetch_add(1, Ordering::Relaxed);
+        let took = self.since_start_us().saturating_sub(came_us);
+        let of_listener = self.latencies().connect.get(usize::from(number));
+        of_listener
+            .expect("each listener has its latencies")
+            .observe(Duration::from_micros(took), 1);
+    }
+
     /// Makes a client known: it takes its seat, whoever had it must go. Presence tells of the
     /// new connection before it tells that the old one is gone.
     pub(super) fn connected(&mut self, slot: u32, access_key_id: Arc<str>) -> Result<(), End> {
@@ -66,16 +79,7 @@ impl Shard {
         });
         // Withdrawn between the check of its signature and now: whoever withdrew it found no route.
         let still_valid = registry.may_stay(&known, &key);
-        self.counters().clients_connected.one();
-        if let Some(number) = listener {
-            let counters = &self.shared.listener(number).counters;
-            counters.connected.fetch_add(1, Ordering::Relaxed);
-            let took = self.since_start_us().saturating_sub(came_us);
-            let of_listener = self.latencies().connect.get(usize::from(number));
-            of_listener
-                .expect("each listener has its latencies")
-                .observe(Duration::from_micros(took), 1);
-        }
+        self.count_connected(listener, came_us);
         self.shared.groups.enter(known.group());
         tracing::debug!(client.id = &*client_id, %channel, %address, "client connected");
         let who = Traced {
