@@ -403,7 +403,11 @@ impl Bench {
 
     /// What is in an object for those who have the key.
     pub(super) fn opened(&self, key: &str) -> Bytes {
-        let bytes = self.object(key);
+        self.open(key, self.object(key))
+    }
+
+    /// The same of the bytes that an object had.
+    pub(super) fn open(&self, key: &str, bytes: Bytes) -> Bytes {
         match &self.cipher {
             Some(cipher) if !key.ends_with('/') => cipher.open(&bytes),
             Some(_) | None => bytes,

@@ -292,15 +292,19 @@ fn machines_see_metrics_and_health_and_a_drained_broker_is_not_ready() {
     heard.hear("counted");
     assert_eq!(site.get("/healthz").0, "HTTP/1.1 200 OK");
     assert_eq!(site.get("/readyz").0, "HTTP/1.1 200 OK");
-    let (status, page) = site.get("/metrics");
-    assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [
         "causeway_mqtt_topic_messages_in_total{parent_topic=\"lab\"} 1",
         "causeway_mqtt_listener_connects_total{listener=\"devices\"} 2",
         "causeway_mqtt_connect_seconds_count{listener=\"devices\"} 2",
         "causeway_mqtt_deliver_seconds_bucket{parent_topic=\"lab\",le=\"+Inf\"} 1",
     ] {
-        assert!(page.contains(line), "no {line} in {page}");
+        // A message is counted once it is written, and may be heard before that.
+        let counted = eventually(line, LIMIT, || {
+            let (status, page) = site.get("/metrics");
+            assert_eq!(status, "HTTP/1.1 200 OK");
+            Ok(page.contains(line).then_some(()))
+        });
+        counted.unwrap();
     }
     let slow = site.cloud.json(&["mq", "slow"]);
     assert_eq!(slow["items"].as_array().map(Vec::len), Some(0), "{slow}");

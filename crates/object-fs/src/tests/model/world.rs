@@ -138,9 +138,10 @@ impl World {
             return;
         }
         let status = self.bench.fs().file_status(path).await.unwrap();
-        let is_there = |key: &String| self.bench.store.object(key).is_some();
-        let bytes = status.object.filter(is_there);
-        let bytes = bytes.map(|key| self.bench.opened(&key));
+        let bytes = status.object.and_then(|key| {
+            let object = self.bench.store.object(&key)?;
+            Some(self.bench.open(&key, object.bytes))
+        });
         let file = &self.files.by_path[path].current;
         assert!(
             bytes.is_some_and(|bytes| bytes == file),
@@ -170,8 +171,9 @@ impl World {
 
     /// Whatever is in the bucket was at some time the whole content of some file.
     fn compare_objects(&self) {
-        for key in self.bench.keys() {
-            let content = self.bench.opened(&key);
+        // As it is at one moment: the engine goes on with it meanwhile.
+        for (key, object) in self.bench.store.objects() {
+            let content = self.bench.open(&key, object.bytes);
             let is_ours = key.ends_with('/') || content == LINK_TARGET;
             let is_whole = is_ours || self.files.ever_had(&content);
             assert!(is_whole, "object {key} is torn");
