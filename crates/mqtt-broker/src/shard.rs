@@ -213,8 +213,8 @@ impl Shard {
         self.inbox(u32::from(self.index)).close();
     }
 
-    fn turn(&mut self, notes: &[Note], worker: Worker, now: Instant) {
-        self.turn_at = now;
+    fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
+        self.turn_at = turn_at;
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);
         for note in notes {

@@ -22,6 +22,12 @@ static REGISTRY: LazyLock<Arc<Registry>> = LazyLock::new(|| {
     bench::registry(dir.path())
 });
 
+/// A client of MQTT 5 that reads packets of any length.
+const ANY_LEN: Limits = Limits {
+    version: ProtocolVersion::V5,
+    packet_len_max: u32::MAX,
+};
+
 fn is_taken(delivered: Delivered) -> bool {
     matches!(delivered, Delivered::Sent | Delivered::Waits)
 }
@@ -72,8 +78,7 @@ proptest! {
                     let pending = bench.out.pending().to_vec();
                     bench.out.sent(pending.len());
                     let mut rest = &pending[..];
-                    let limits = Limits { version: ProtocolVersion::V5, packet_len_max: u32::MAX };
-                    while let Some((packet, len)) = decode(rest, limits).unwrap() {
+                    while let Some((packet, len)) = decode(rest, ANY_LEN).unwrap() {
                         let Packet::Publish(publish) = packet else { panic!("{packet:?}") };
                         let Delivery::AtLeastOnce { packet_id, .. } = publish.delivery else {
                             panic!("{publish:?}")
@@ -131,15 +136,25 @@ fn a_second_connect_without_sense_is_a_protocol_error() {
     // Its protocol has no name.
     let end = bench.feed(&[0x10, 4, 0, 0, 0, 0]).unwrap_err();
     bench.session.goodbye(&end, &mut bench.out);
-    let limits = Limits {
-        version: ProtocolVersion::V5,
-        packet_len_max: u32::MAX,
-    };
-    let said = decode(bench.out.pending(), limits).unwrap();
+    let said = decode(bench.out.pending(), ANY_LEN).unwrap();
     let Some((Packet::Disconnect(last), _)) = said else {
         panic!("{said:?}");
     };
     assert_eq!(last.reason, ReasonCode::ProtocolError);
+}
+
+#[test]
+fn the_answer_to_a_ping_is_known_as_one() {
+    for version in [ProtocolVersion::V311, ProtocolVersion::V5] {
+        let mut bench = Bench::new(&REGISTRY);
+        bench.connect_plain(version);
+        bench.drain();
+        assert!(!bench.out.is_pong());
+        bench.handle(Packet::PingReq).unwrap();
+        assert!(bench.out.is_pong());
+        bench.handle(Packet::PingReq).unwrap();
+        assert!(!bench.out.is_pong(), "there are two");
+    }
 }
 
 #[test]
@@ -167,11 +182,7 @@ fn the_retain_flag_is_passed_on_only_where_it_is_asked_for() {
             &bench.clock,
             &mut bench.out,
         );
-        let limits = Limits {
-            version: ProtocolVersion::V5,
-            packet_len_max: u32::MAX,
-        };
-        let (packet, len) = decode(bench.out.pending(), limits).unwrap().unwrap();
+        let (packet, len) = decode(bench.out.pending(), ANY_LEN).unwrap().unwrap();
         let Packet::Publish(publish) = packet else {
             panic!("{packet:?}")
         };
