@@ -10,7 +10,7 @@ use super::{
     Lsn, Offline, State, Uid,
     ledger::Wanted,
     record::{MessageRecord, Receiver, Record, Seq},
-    session::{Entry, Place},
+    session::Entry,
 };
 use crate::{
     limits::{STORE_QUEUE_BYTES_MAX, SWEEP_LEN_MAX},
@@ -287,12 +287,8 @@ fn receivers(
             retain: wanted.retain_as_published,
             ids: wanted.ids.into(),
         });
-        if let Place::Online { seat, channel } = session.place
-            && !session.notified
-        {
-            session.notified = true;
-            state.news.push((seat, channel));
-        }
+        let news = session.announce();
+        state.news.extend(news);
     }
     receivers
 }

@@ -92,12 +92,12 @@ impl Offline {
         let lsn = state.record(Record::Session(record));
         let (seat, channel) = (attach.seat, attach.channel);
         state.ledger.move_to(uid, Place::Online { seat, channel });
-        if let Some(session) = state.ledger.session_mut(uid) {
+        let news = state.ledger.session_mut(uid).and_then(|session| {
             session.rewind();
             // Told once it is durable, when CONNACK goes out, too.
-            session.notified = true;
-        }
-        state.news.push((seat, channel));
+            session.announce()
+        });
+        state.news.extend(news);
         self.changed(&state);
         Ok(Attached {
             uid,

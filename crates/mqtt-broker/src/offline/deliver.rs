@@ -55,8 +55,18 @@ impl Answered {
 }
 
 impl Offline {
+    /// The shard of a session looks at what it was told of: what comes from now on is news again.
+    pub(crate) fn hear(&self, (uid, channel): (Uid, ChannelId)) {
+        let mut state = self.state.lock();
+        let session = state.ledger.session_mut(uid);
+        if let Some(session) = session.filter(|s| s.is_on(channel)) {
+            session.notified = false;
+        }
+    }
+
     /// What can be sent now to the client of a session, which has at most `in_flight_max` messages
-    /// on their way. Those whose time is over are left out.
+    /// on their way. Those whose time is over are left out. If some are not durable yet, its shard
+    /// is told when they are.
     pub(crate) fn take(
         &self,
         (uid, channel): (Uid, ChannelId),
@@ -68,19 +78,21 @@ impl Offline {
         let Some(session) = state.ledger.session_mut(uid).filter(|s| s.is_on(channel)) else {
             return Vec::new();
         };
-        session.notified = false;
         let sent = session.sent;
         let mut ready = Vec::new();
         let mut expired = Vec::new();
+        let mut is_early = false;
         let mut cursor = session.cursor;
         let room = usize::from(in_flight_max).saturating_sub(session.in_flight);
         for (seq, entry) in session.queue.range(cursor..) {
             if ready.len() >= room.min(TAKE_LEN_MAX) {
                 break;
             }
+            if entry.lsn() > durable {
+                is_early = true;
+                break;
+            }
             match entry {
-                Entry::Waiting(waiting) if waiting.lsn > durable => break,
-                Entry::Released { lsn } if *lsn > durable => break,
                 // What was sent once does not expire any more (MQTT 5, 4.3.3).
                 Entry::Waiting(waiting) if *seq >= sent && is_over(waiting, now) => {
                     expired.push(*seq);
@@ -96,6 +108,9 @@ impl Offline {
         }
         session.cursor = cursor;
         session.in_flight += ready.len() + expired.len();
+        // They came after the commit began that it was told of, so nobody has said so yet.
+        let news = is_early.then(|| session.announce()).flatten();
+        state.news.extend(news);
         for seq in &expired {
             state.record(Record::Settled(uid, *seq));
         }

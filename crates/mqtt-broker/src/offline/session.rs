@@ -44,6 +44,14 @@ pub(super) enum Entry {
 }
 
 impl Entry {
+    /// It may be sent when this is durable.
+    pub(super) const fn lsn(&self) -> Lsn {
+        match self {
+            Self::Waiting(waiting) => waiting.lsn,
+            Self::Released { lsn } => *lsn,
+        }
+    }
+
     /// What the client must say next.
     pub(super) const fn awaits(&self) -> Awaits {
         match self {
@@ -136,6 +144,16 @@ impl Session {
 
     pub(super) fn is_on(&self, channel: ChannelId) -> bool {
         matches!(self.place, Place::Online { channel: on, .. } if on == channel)
+    }
+
+    /// Whom to tell that there is something for its client: its shard, unless that was told and has
+    /// not looked yet.
+    pub(super) fn announce(&mut self) -> Option<(Seat, ChannelId)> {
+        let Place::Online { seat, channel } = self.place else {
+            return None;
+        };
+        let was_told = std::mem::replace(&mut self.notified, true);
+        (!was_told).then_some((seat, channel))
     }
 
     /// A new connection: everything that is not done goes out again.

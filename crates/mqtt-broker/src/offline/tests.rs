@@ -2,4 +2,5 @@
 
 mod bounds;
 mod crash;
+mod news;
 mod rig;

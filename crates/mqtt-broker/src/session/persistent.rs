@@ -156,8 +156,16 @@ impl Live {
         Ok(())
     }
 
+    /// The store has something new.
+    pub(crate) fn hear_news(&mut self, context: &Context<'_>, out: &mut Output) {
+        if let Some(persistent) = &self.persistent {
+            context.offline.hear((persistent.uid, self.channel));
+        }
+        self.send_stored(context, out);
+    }
+
     /// Sends what the store has, as far as the client and the peer allow.
-    pub(crate) fn send_stored(&mut self, context: &Context<'_>, out: &mut Output) {
+    fn send_stored(&mut self, context: &Context<'_>, out: &mut Output) {
         let Some(persistent) = &mut self.persistent else {
             return;
         };

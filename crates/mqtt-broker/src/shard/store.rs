@@ -71,7 +71,7 @@ impl Shard {
         let output = connection
             .output
             .get_or_insert_with(|| spare.pop().unwrap_or_default());
-        live.send_stored(
+        live.hear_news(
             &shared.context(Seat { shard: index, slot }, Visitor::default()),
             output,
         );

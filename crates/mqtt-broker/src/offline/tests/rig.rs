@@ -185,9 +185,13 @@ impl Rig {
         )
     }
 
-    /// Writes all there is, if there is power.
-    pub(super) fn commit(&mut self) {
-        while self.committer.commit(&self.offline).is_some() {}
+    /// Writes all there is, if there is power; returns whose shards are told.
+    pub(super) fn commit(&mut self) -> Vec<ChannelId> {
+        let mut told = Vec::new();
+        while let Some(committed) = self.committer.commit(&self.offline) {
+            told.extend(committed.news.into_iter().map(|(_, channel)| channel));
+        }
+        told
     }
 
     pub(super) fn attach(&mut self, client_id: &str, clean_start: bool) -> Client {
