@@ -34,10 +34,12 @@ allow_remount = false
 entries = [["nobody", "nogroup"], ["daemon", "daemon"]]
 "#;
 
-/// All kinds of access to one file, in a mix of reading and writing.
+/// All kinds of access to one file, in a mix of reading and writing. At least a byte each: an
+/// allocation of none is an error (POSIX, posix_fallocate), at which fsx gives up.
 const FSX_SETTINGS: &str = r"
 flen = 1048576
 [opsize]
+min = 1
 max = 65536
 [weights]
 close_open = 1.0
