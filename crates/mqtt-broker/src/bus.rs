@@ -136,7 +136,7 @@ impl MessageBus for EmbeddedBus {
             retain: false,
             expires_at: None,
         };
-        let id = self.0.message_id(0, topic.as_str());
+        let id = self.0.message_id(topic.as_str());
         if let Some(id) = id {
             self.trace_sent(id, topic.as_str());
         }

@@ -147,7 +147,9 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 128;
 /// Output buffers that a shard keeps for the next that needs one.
 pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 /// Output buffers that grew larger are given back to the allocator.
-pub(crate) const SPARE_BUFFER_LEN_MAX: usize = 16 * 1024;
+pub(crate) const SPARE_BUFFER_LEN_MAX: usize = 64 * 1024;
+/// Memory of all of them.
+pub(crate) const SPARE_BUFFERS_LEN_MAX: usize = 1024 * 1024;
 /// Bytes that wait from one client in this process.
 pub(crate) const MEMORY_INPUT_LEN_MAX: usize = 1024 * 1024;
 /// Messages from other shards that a shard takes at once.

@@ -74,6 +74,8 @@ counters! {
     uplinks,
     /// Messages that a rule refused.
     messages_refused,
+    /// Messages that were not traced, as too many came in their second.
+    messages_untraced,
     /// P2P messages whose receiver was not connected.
     messages_no_receiver,
     /// `QoS` 0 messages and status dropped since somebody did not keep up.

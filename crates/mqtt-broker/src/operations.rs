@@ -38,6 +38,12 @@ impl Shared {
         metrics
     }
 
+    /// What happened and is in no trace, as too much did.
+    pub(crate) fn traces_dropped(&self) -> u64 {
+        let untraced = self.counters.iter().map(|c| c.messages_untraced.read());
+        self.tracer.dropped() + untraced.sum::<u64>()
+    }
+
     pub(crate) fn exposition(&self) -> String {
         exposition::page(self, &self.metrics())
     }

@@ -24,6 +24,7 @@ mod read;
 mod readable;
 mod share;
 mod slow;
+mod spare;
 mod statistics;
 mod store;
 mod ticker;
@@ -40,6 +41,7 @@ use std::{
 
 use message_bus::fair::FairQueue;
 use mio::{Registry, Token, event::Event};
+use model::Timestamp;
 use slab::Slab;
 use tokio::sync::oneshot;
 
@@ -48,10 +50,11 @@ use connection::Connection;
 pub(crate) use crew::Shards;
 use crew::Worker;
 use drain::Emptying;
-use fanout::Fanout;
+use fanout::{Fanout, Found};
 use publish::{ShardSet, Waiter};
 use readable::Readable;
 pub(crate) use share::SharedDeliver;
+use spare::Spare;
 pub(crate) use ticker::Ticker;
 use tokens::TokenWatch;
 
@@ -63,11 +66,12 @@ use crate::{
     metrics::{Counters, Latencies},
     offline::Lsn,
     routes::Seat,
-    session::{End, Metered, Output, Unsent, subscribe::Desk},
+    session::{End, Metered, Unsent, subscribe::Desk},
     shared::Shared,
     slow::SlowList,
-    subscriptions::{Subscriber, Subscriptions},
+    subscriptions::Subscriptions,
     topic_meters::MetersAtHand,
+    trace::budget::Budget,
     wheel::{Occupant, Tick, Wheel},
 };
 
@@ -105,6 +109,9 @@ pub(crate) struct Shard {
     meters: MetersAtHand,
     /// When this turn began.
     turn_at: Instant,
+    /// The same on the wall, if anybody has asked.
+    turn_wall: Option<Timestamp>,
+    trace_budget: Budget,
     /// Who wants to know when the doomed are closed.
     closed: Vec<oneshot::Sender<()>>,
     tokens: TokenWatch,
@@ -117,14 +124,10 @@ pub(crate) struct Shard {
     fanouts: FairQueue<Fanout>,
     /// Memory that is used again.
     letters: VecDeque<Letter>,
-    found: Vec<Subscriber>,
+    found: Found,
     ids: Vec<SubscriptionId>,
     read_buf: Vec<u8>,
-    #[expect(
-        clippy::vec_box,
-        reason = "the boxes themselves go to connections and come back"
-    )]
-    spare: Vec<Box<Output>>,
+    spare: Spare,
 }
 
 /// What an event says.
@@ -184,6 +187,8 @@ impl Shard {
             emptying: Emptying::No,
             meters: MetersAtHand::default(),
             turn_at: started,
+            turn_wall: None,
+            trace_budget: Budget::default(),
             doomed: Vec::new(),
             closed: Vec::new(),
             tokens: TokenWatch::default(),
@@ -192,10 +197,10 @@ impl Shard {
             statistics_at: Tick(0),
             fanouts: fanout::none(),
             letters: VecDeque::new(),
-            found: Vec::new(),
+            found: Found::default(),
             ids: Vec::new(),
             read_buf: vec![0; READ_BUF_LEN],
-            spare: Vec::new(),
+            spare: Spare::default(),
         })
     }
 
@@ -215,6 +220,7 @@ impl Shard {
 
     fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
         self.turn_at = turn_at;
+        self.turn_wall = None;
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);
         for note in notes {

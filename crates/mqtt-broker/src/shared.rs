@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use clock::Clock;
+use parking_lot::Mutex;
 
 use crate::{
     bucket::Rate,
@@ -29,6 +30,7 @@ use crate::{
     shared_subscriptions::SharedSubscriptions,
     topic_meters::TopicMeters,
     trace::Tracer,
+    trace::budget::{self, Budget},
 };
 
 /// Channel ids of one run of the broker; the rest of the number is the epoch.
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) channels: AtomicU64,
     messages: AtomicU64,
     pub(crate) tracer: Arc<Tracer>,
+    /// Of messages of the console.
+    trace_budget: Mutex<Budget>,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_max: usize,
     /// Connections that get no more than an answer.
@@ -95,6 +99,7 @@ impl Shared {
             channels: AtomicU64::new(first_channel),
             messages: AtomicU64::new(first_channel),
             tracer,
+            trace_budget: Mutex::default(),
             connections: AtomicUsize::new(0),
             connections_max: config.connections_max,
             turned_away: AtomicUsize::new(0),
@@ -117,10 +122,20 @@ impl Shared {
         MessageId(self.messages.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The same, if a message on `topic` is traced.
-    pub(crate) fn message_id(&self, shard: u16, topic: &str) -> Option<MessageId> {
-        let level = self.registry.rules().settings().trace;
-        let takes = (self.tracer).takes_message(shard, level, topic, || self.clock.wall());
+    /// Whether a message on `topic` is traced, if there are not too many.
+    pub(crate) fn traces(&self, topic: &str) -> bool {
+        budget::is_wanted(self.registry.rules().settings().trace, topic)
+    }
+
+    /// A number for a message of the console on `topic`, if it is traced.
+    pub(crate) fn message_id(&self, topic: &str) -> Option<MessageId> {
+        if !self.traces(topic) {
+            return None;
+        }
+        let takes = self.trace_budget.lock().takes(self.clock.wall());
+        if !takes {
+            self.tracer.leave_out();
+        }
         takes.then(|| self.next_message_id())
     }
 

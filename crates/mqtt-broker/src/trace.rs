@@ -4,6 +4,7 @@
 //! puts an event into a ring of its own, which a thread empties a few times a second.
 //! Invariant: a flood of messages is traced in part only; what is left out is counted.
 
+pub(crate) mod budget;
 mod store;
 
 use std::{
@@ -20,17 +21,12 @@ use std::{
 
 use message_bus::{
     ChannelId,
-    admin::{TraceAction, TraceEntry, TraceLevel, TracePage, TraceQuery},
+    admin::{TraceAction, TraceEntry, TracePage, TraceQuery},
 };
-use model::{BULK, STATUS, Timestamp};
+use model::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
-use crate::{
-    levels,
-    limits::{TRACE_RING_LEN_MAX, TRACED_MESSAGES_PER_SECOND},
-    message::MessageId,
-    registry::Registry,
-};
+use crate::{limits::TRACE_RING_LEN_MAX, message::MessageId, registry::Registry};
 use store::Store;
 
 /// How long an event may stay in a ring.
@@ -68,18 +64,10 @@ impl Event {
     }
 }
 
-/// Events of one event loop on their way to the disk.
-#[derive(Debug, Default)]
-struct Ring {
-    events: Vec<Event>,
-    /// Messages that were traced in this second.
-    second: u64,
-    messages: u32,
-}
-
 #[derive(Debug)]
 pub(crate) struct Tracer {
-    rings: Box<[Mutex<Ring>]>,
+    /// Events on their way to the disk, of each event loop.
+    rings: Box<[Mutex<Vec<Event>>]>,
     dropped: AtomicU64,
     store: Mutex<Store>,
     stopping: Mutex<bool>,
@@ -98,43 +86,6 @@ impl Tracer {
         })
     }
 
-    /// Whether a message is traced: by its topic, and as far as the budget of this second goes.
-    pub(crate) fn takes_message(
-        &self,
-        shard: u16,
-        level: TraceLevel,
-        topic: &str,
-        now: impl FnOnce() -> Timestamp,
-    ) -> bool {
-        let wanted = match level {
-            TraceLevel::Devices => false,
-            TraceLevel::Messages => {
-                let parent = levels::parent(topic);
-                parent != STATUS && parent != BULK
-            }
-            TraceLevel::Everything => true,
-        };
-        if !wanted {
-            return false;
-        }
-        let Some(ring) = self.rings.get(usize::from(shard)) else {
-            return false;
-        };
-        let second = now().as_millis() / 1_000;
-        let mut ring = ring.lock();
-        if ring.second != second {
-            ring.second = second;
-            ring.messages = 0;
-        }
-        ring.messages = ring.messages.saturating_add(1);
-        if ring.messages <= TRACED_MESSAGES_PER_SECOND {
-            return true;
-        }
-        drop(ring);
-        self.leave_out();
-        false
-    }
-
     /// Counts what is not written down.
     pub(crate) fn leave_out(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -146,8 +97,8 @@ impl Tracer {
             return;
         };
         let mut ring = ring.lock();
-        if ring.events.len() < TRACE_RING_LEN_MAX {
-            ring.events.push(event);
+        if ring.len() < TRACE_RING_LEN_MAX {
+            ring.push(event);
         } else {
             drop(ring);
             self.leave_out();
@@ -170,7 +121,7 @@ impl Tracer {
         let mut events = Vec::new();
         for ring in &self.rings {
             // With its memory: a burst is over, and an event loop at rest needs none.
-            let taken = std::mem::take(&mut ring.lock().events);
+            let taken = std::mem::take(&mut *ring.lock());
             events.extend(taken);
         }
         if events.is_empty() {

@@ -87,7 +87,7 @@ impl EmbeddedBus {
                         clients: shared.routes.len() as u64,
                         groups,
                         parent_topics,
-                        traces_dropped: shared.tracer.dropped(),
+                        traces_dropped: shared.traces_dropped(),
                     }));
                 }
                 AdminCall::Groups => {

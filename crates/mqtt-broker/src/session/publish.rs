@@ -113,6 +113,35 @@ impl Live {
         }
     }
 
+    /// The message behind `before`, if what was decided of that one counts for it as well: it is
+    /// on the same topic, of the same `QoS`, no longer, and has no properties.
+    pub(crate) fn check_behind<'a>(
+        &self,
+        before: &Incoming<'a>,
+        publish: &Publish<'a>,
+    ) -> Option<Incoming<'a>> {
+        let delivery = publish.delivery;
+        let is_new = match delivery {
+            Delivery::AtMostOnce => true,
+            Delivery::AtLeastOnce { packet_id, .. } => !self.is_in_use(packet_id),
+            Delivery::ExactlyOnce { .. } => false,
+        };
+        let counts = is_new
+            && delivery.qos() == before.delivery.qos()
+            && publish.properties.is_empty()
+            && publish.payload.len() <= before.payload.len()
+            && publish.topic == before.topic.as_str();
+        counts.then(|| Incoming {
+            topic: before.topic.clone(),
+            delivery,
+            retain: publish.retain,
+            payload: publish.payload,
+            properties: PropertiesBuf::new(),
+            expires_at: None,
+            ..*before
+        })
+    }
+
     /// The topic, by its name or its alias.
     fn topic<'a>(
         &mut self,

@@ -141,7 +141,7 @@ impl Shard {
         if let Some(live) = connection.session.live() {
             self.take_told(&Traced::of(live), output.take_told());
         }
-        self.keep_spare(output);
+        self.spare.keep(output);
         match connection.session {
             Session::Live(live) => self.gone(slot, *live, end),
             Session::AwaitConnect => {

@@ -78,9 +78,7 @@ impl Shard {
                 Err(NotKept::Gone) => Delivered::Gone,
             };
         }
-        let output = connection
-            .output
-            .get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let output = connection.output.get_or_insert_with(|| spare.take());
         let delivered = live.deliver(outgoing, terms, &shared.clock, output);
         let meter = meters.id(outgoing.parts.topic, topic_meters(shared, *index));
         if delivered == Delivered::Sent {

@@ -53,6 +53,18 @@ pub(super) struct Fanout {
     generation: u32,
 }
 
+/// Who was found for a message; the next is often on the same topic.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Empty if nothing was found yet, as no topic is.
+    topic: String,
+    from: Option<u32>,
+    /// Of the subscriptions.
+    version: u64,
+    /// By slot.
+    list: Vec<Subscriber>,
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Given {
@@ -124,14 +136,10 @@ impl Shard {
         if behind && self.joins_last(from, outgoing) {
             return Given::Later;
         }
-        let mut found = std::mem::take(&mut self.found);
-        self.tree.matching(outgoing.parts.topic, &mut |subscriber| {
-            if !(subscriber.no_local && Some(subscriber.slot) == from) {
-                found.push(subscriber);
-            }
-        });
-        found.sort_unstable_by_key(|s: &Subscriber| s.slot);
+        self.find(from, outgoing.parts.topic);
+        let found = std::mem::take(&mut self.found.list);
         if found.len() > RECEIVERS_AT_ONCE || (behind && !found.is_empty()) {
+            self.found.topic.clear();
             self.fanouts.push_anyway(Fanout {
                 messages: vec![outgoing.share()],
                 bytes: outgoing.len(),
@@ -147,9 +155,27 @@ impl Shard {
         for of_client in found.chunk_by(|a, b| a.slot == b.slot) {
             count += u64::from(self.give_to_client(of_client, outgoing));
         }
-        found.clear();
-        self.found = found;
+        self.found.list = found;
         Given::Now(count)
+    }
+
+    /// Finds who gets a message on this topic, unless that was found for the message before.
+    fn find(&mut self, from: Option<u32>, topic: &str) {
+        let Self { tree, found, .. } = self;
+        let version = tree.version();
+        if found.topic == topic && found.version == version && found.from == from {
+            return;
+        }
+        found.topic.clear();
+        found.topic.push_str(topic);
+        (found.version, found.from) = (version, from);
+        found.list.clear();
+        tree.matching(topic, &mut |subscriber| {
+            if !(subscriber.no_local && Some(subscriber.slot) == from) {
+                found.list.push(subscriber);
+            }
+        });
+        found.list.sort_unstable_by_key(|s: &Subscriber| s.slot);
     }
 
     /// Adds a message to those that the same receivers are about to get.
@@ -199,7 +225,8 @@ impl Shard {
             self.fanouts.put_back(fanout);
         } else if fanout.found.capacity() <= FOUND_SPARE_MAX {
             fanout.found.clear();
-            self.found = fanout.found;
+            self.found.topic.clear();
+            self.found.list = fanout.found;
         }
     }
 

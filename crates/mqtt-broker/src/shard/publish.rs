@@ -11,9 +11,9 @@ use message_bus::{
     fair::{Bounds, FairQueue, Load, Place, Queued},
 };
 use model::{Destination, Priority, Topic, TopicName};
-use mqtt_codec::{Delivery, PacketId, QoS, ReasonCode};
+use mqtt_codec::{Delivery, PacketId, Publish, QoS, ReasonCode};
 
-use super::{Shard, share::Given, store::Until, trace::Traced};
+use super::{Shard, share::Given, store::Until, to_key, trace::Traced};
 use crate::{
     hub::{HubFull, priority_of},
     inbox::{Deliver, Delivered, Inbox, InboxFull, Letter},
@@ -22,7 +22,7 @@ use crate::{
     message::{Message, MessageId, MessageRef, Outgoing, Terms, expires_at, forwarded},
     offline::{Kept, NotKept, Publication, Uid},
     routes::Seat,
-    session::{End, Incoming, RefusedPublish},
+    session::{End, Incoming, RefusedPublish, Session},
     shared_subscriptions::{Member, SharedId},
 };
 
@@ -33,10 +33,26 @@ const _: () = assert!(THREADS_MAX <= ShardSet::BITS as usize);
 
 /// Who published.
 #[derive(Clone, Copy, Debug)]
+enum Publisher<'a> {
+    /// A connection.
+    Seated(u32),
+    /// A client whose last words it were.
+    Gone(&'a str),
+}
+
+impl Publisher<'_> {
+    const fn slot(self) -> Option<u32> {
+        match self {
+            Self::Seated(slot) => Some(slot),
+            Self::Gone(_) => None,
+        }
+    }
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug)]
 struct Origin<'a> {
-    client_id: &'a str,
-    /// Its connection; a will has none any more.
-    slot: Option<u32>,
+    publisher: Publisher<'a>,
     /// Its persistent session.
     uid: Option<Uid>,
     /// The identifier of a message of `QoS` 2.
@@ -51,7 +67,7 @@ enum Retried {
 }
 
 /// Who must still get a message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Targets {
     receiver: bool,
     client: Option<(Seat, ChannelId)>,
@@ -75,6 +91,14 @@ impl Targets {
         let subscribers = self.shards != 0 || !self.shared.is_empty();
         !self.receiver && self.client.is_none() && !subscribers
     }
+}
+
+/// A message that was given out. What was decided of it counts for those behind it that were read
+/// together with it: nobody can tell at which moment each of them came.
+#[derive(Debug)]
+pub(super) struct Precedent<'a> {
+    incoming: Incoming<'a>,
+    targets: Targets,
 }
 
 /// A message that found no room.
@@ -121,7 +145,46 @@ const UNBOUNDED: Bounds = {
 };
 
 impl Shard {
-    pub(super) fn publish(&mut self, slot: u32, incoming: &Incoming<'_>) {
+    /// Gives out a message of a client.
+    pub(super) fn publish<'a>(
+        &mut self,
+        slot: u32,
+        incoming: Incoming<'a>,
+    ) -> Option<Precedent<'a>> {
+        let outgoing = self.take_in(slot, &incoming);
+        let targets = self.targets(&incoming.topic, incoming.uplink, outgoing.parts.qos);
+        let Some(targets) = targets else {
+            self.trace_incoming(slot, outgoing.id, &incoming, "no_receiver");
+            self.counters().messages_no_receiver.one();
+            let text = "the client that the topic names is not connected";
+            let reason = ReasonCode::NoMatchingSubscribers;
+            self.acknowledge(slot, incoming.delivery, (reason, text), None);
+            self.tell_no_receiver(slot, &incoming);
+            return None;
+        };
+        self.pass(slot, &incoming, &outgoing, targets.clone());
+        Some(Precedent { incoming, targets })
+    }
+
+    /// Gives out one more that is like `before`; whether it is.
+    pub(super) fn publish_behind<'a>(
+        &mut self,
+        slot: u32,
+        before: &Precedent<'a>,
+        publish: &Publish<'a>,
+    ) -> bool {
+        let live = self.connection(slot).and_then(|c| c.session.live());
+        let incoming = live.and_then(|live| live.check_behind(&before.incoming, publish));
+        let Some(incoming) = incoming else {
+            return false;
+        };
+        let outgoing = self.take_in(slot, &incoming);
+        self.pass(slot, &incoming, &outgoing, before.targets.clone());
+        true
+    }
+
+    /// Counts a message, and its publisher as one who has spoken.
+    fn take_in<'i>(&mut self, slot: u32, incoming: &'i Incoming<'_>) -> Outgoing<'i> {
         self.counters().messages_in.one();
         let id = self.message_id(incoming.topic.as_str());
         let outgoing = Outgoing::borrowed(incoming.parts()).traced(id);
@@ -131,28 +194,23 @@ impl Shard {
         if let Some(connection) = self.connection(slot) {
             connection.urgency.note(incoming.precedence);
         }
-        let Some(mut targets) = self.targets(&incoming.topic, incoming.uplink, outgoing.parts.qos)
-        else {
-            self.trace_incoming(slot, id, incoming, "no_receiver");
-            self.counters().messages_no_receiver.one();
-            let text = "the client that the topic names is not connected";
-            let reason = ReasonCode::NoMatchingSubscribers;
-            self.acknowledge(slot, incoming.delivery, (reason, text), None);
-            self.tell_no_receiver(slot, incoming);
-            return;
-        };
-        self.trace_incoming(slot, id, incoming, "accepted");
+        outgoing
+    }
+
+    /// Gives a message to those who get it, and answers its publisher or lets it wait.
+    fn pass(
+        &mut self,
+        slot: u32,
+        incoming: &Incoming<'_>,
+        outgoing: &Outgoing<'_>,
+        mut targets: Targets,
+    ) {
+        self.trace_incoming(slot, outgoing.id, incoming, "accepted");
         let nobody_here = targets.is_for_nobody_here();
-        let Some((client_id, uid)) = self.client(slot) else {
+        let Some(from) = self.origin(slot, incoming.delivery) else {
             return;
         };
-        let from = Origin {
-            client_id: &client_id,
-            slot: Some(slot),
-            uid,
-            inbound: inbound(incoming.delivery),
-        };
-        self.give_out(from, &incoming.topic, &outgoing, &mut targets);
+        self.give_out(from, &incoming.topic, outgoing, &mut targets);
         if targets.is_empty() {
             let reason = if nobody_here && targets.until.is_none() {
                 ReasonCode::NoMatchingSubscribers
@@ -219,8 +277,8 @@ impl Shard {
         // Its expiry interval counts from now (MQTT 5, 3.1.3.2.4).
         let will = will.parts();
         let properties = forwarded(will.properties);
-        let clock = &self.shared.clock;
         let id = self.message_id(topic.as_str());
+        let clock = &self.shared.clock;
         let outgoing = Outgoing::borrowed(MessageRef {
             properties: properties.as_properties(),
             expires_at: expires_at(will.properties, || clock.wall()),
@@ -235,8 +293,7 @@ impl Shard {
         }
         let Some(mut targets) = targets else { return };
         let from = Origin {
-            client_id,
-            slot: None,
+            publisher: Publisher::Gone(client_id),
             uid: None,
             inbound: None,
         };
@@ -304,7 +361,7 @@ impl Shard {
         }
         // One record for all who get it from the store, so it comes last. A will is not tried
         // again.
-        if targets.store && (targets.shared.is_empty() || from.slot.is_none()) {
+        if targets.store && (targets.shared.is_empty() || from.publisher.slot().is_none()) {
             let members: Vec<Member> = chosen.iter().map(|(_, member)| *member).collect();
             match self.give_store(from, topic, outgoing, &members) {
                 Ok(kept) => {
@@ -374,7 +431,11 @@ impl Shard {
         dropped: &mut usize,
     ) -> bool {
         let at = self.shared.clock.wall();
-        let client_id = from.client_id.parse().expect("checked at CONNECT");
+        let client_id = match from.publisher {
+            Publisher::Seated(slot) => self.client_id(slot),
+            Publisher::Gone(client_id) => client_id,
+        };
+        let client_id = client_id.parse().expect("checked at CONNECT");
         let payload = Bytes::copy_from_slice(outgoing.parts.payload);
         let uplink = Uplink {
             topic: topic.to_topic(),
@@ -430,7 +491,7 @@ impl Shard {
             if !self.may_fan_out(outgoing) {
                 return must_do_without(outgoing.parts.qos, dropped);
             }
-            self.fan_out(from.slot, outgoing);
+            self.fan_out(from.publisher.slot(), outgoing);
             return true;
         }
         let letter = Letter::Fanout(outgoing.share());
@@ -476,13 +537,14 @@ impl Shard {
         if delivery == Delivery::AtMostOnce {
             return;
         }
-        let spare = self.spare.pop();
-        let Some(connection) = self.connection(slot) else {
+        let Self {
+            connections, spare, ..
+        } = self;
+        let connection = connections.get_mut(to_key(slot)).filter(|c| !c.doomed);
+        let Some(connection) = connection else {
             return;
         };
-        let output = connection
-            .output
-            .get_or_insert_with(|| spare.unwrap_or_default());
+        let output = connection.output.get_or_insert_with(|| spare.take());
         let start = output.mark();
         output.hold(until);
         let answered = match connection.session.live() {
@@ -498,10 +560,22 @@ impl Shard {
         }
     }
 
-    fn client(&mut self, slot: u32) -> Option<(Arc<str>, Option<Uid>)> {
+    fn origin(&mut self, slot: u32, delivery: Delivery) -> Option<Origin<'static>> {
         let live = self.connection(slot)?.session.live()?;
-        let uid = live.persistent.as_ref().map(|persistent| persistent.uid);
-        Some((Arc::clone(&live.client_id), uid))
+        Some(Origin {
+            publisher: Publisher::Seated(slot),
+            uid: live.persistent.as_ref().map(|persistent| persistent.uid),
+            inbound: inbound(delivery),
+        })
+    }
+
+    fn client_id(&self, slot: u32) -> &str {
+        match self.connections.get(to_key(slot)).map(|c| &c.session) {
+            Some(Session::Live(live)) => &live.client_id,
+            Some(Session::AwaitConnect) | None => {
+                unreachable!("who publishes is there until it is buried")
+            }
+        }
     }
 
     /// Tries some of the messages again that found no room, and lets go on who is done.
@@ -523,14 +597,8 @@ impl Shard {
         let Some(mut stalled) = connection.stalled.take() else {
             return Retried::Done;
         };
-        let Some((client_id, uid)) = self.client(slot) else {
+        let Some(from) = self.origin(slot, stalled.delivery) else {
             return Retried::Done;
-        };
-        let from = Origin {
-            client_id: &client_id,
-            slot: Some(slot),
-            uid,
-            inbound: inbound(stalled.delivery),
         };
         let outgoing = Outgoing::shared_from(&stalled.message);
         if self.is_worth_trying(&stalled.topic, &outgoing, &stalled.targets) {

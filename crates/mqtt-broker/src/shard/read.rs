@@ -4,7 +4,7 @@ use std::io;
 
 use mqtt_codec::{Limits, Packet, decode};
 
-use super::{Shard, connection::Connection, desk, readable::Row, to_key};
+use super::{Shard, connection::Connection, desk, publish::Precedent, readable::Row, to_key};
 use crate::{
     limits::{
         COMMANDS_FOR, FIRST_READ_LEN, LONG_TURN, PACKET_LEN_MAX, READS_PER_TURN, SHORT_TURN,
@@ -187,6 +187,7 @@ impl Shard {
 
     fn handle_packets(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, End> {
         let mut used = 0;
+        let mut precedent = None;
         while !self.is_paused(slot) {
             let Some(connection) = self.connection(slot) else {
                 break;
@@ -199,13 +200,25 @@ impl Shard {
             let Some((packet, len)) = decode(rest, limits).map_err(End::Malformed)? else {
                 break;
             };
-            self.handle(slot, packet)?;
+            self.handle(slot, packet, &mut precedent)?;
             used += len;
         }
         Ok(used)
     }
 
-    fn handle(&mut self, slot: u32, packet: Packet<'_>) -> Result<(), End> {
+    /// Handles a packet; `precedent` is the one before it, if that was a message.
+    fn handle<'a>(
+        &mut self,
+        slot: u32,
+        packet: Packet<'a>,
+        precedent: &mut Option<Precedent<'a>>,
+    ) -> Result<(), End> {
+        if let (Packet::Publish(publish), Some(before)) = (&packet, &*precedent)
+            && self.publish_behind(slot, before, publish)
+        {
+            return Ok(());
+        }
+        *precedent = None;
         let Self {
             connections,
             shared,
@@ -225,7 +238,7 @@ impl Shard {
             version,
             ..
         } = connection;
-        let out = output.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let out = output.get_or_insert_with(|| spare.take());
         let start = out.mark();
         let visitor = Visitor {
             certificate: transport.certificate(),
@@ -248,7 +261,7 @@ impl Shard {
                 self.resubscribe(slot, &subscriptions);
                 self.connected(slot, access_key_id)?;
             }
-            Request::Publish(incoming) => self.publish(slot, &incoming),
+            Request::Publish(incoming) => *precedent = self.publish(slot, incoming),
             Request::Refused(refused) => self.refused(slot, *refused)?,
             Request::TokensChanged => self.watch_tokens(slot),
             Request::Subscribe(subscribe) => {

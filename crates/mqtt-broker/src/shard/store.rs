@@ -68,9 +68,7 @@ impl Shard {
         let Some(live) = connection.session.live().filter(|l| l.channel == channel) else {
             return;
         };
-        let output = connection
-            .output
-            .get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let output = connection.output.get_or_insert_with(|| spare.take());
         live.hear_news(
             &shared.context(Seat { shard: index, slot }, Visitor::default()),
             output,

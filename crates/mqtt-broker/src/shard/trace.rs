@@ -77,8 +77,17 @@ impl Shard {
     }
 
     /// A number for a message on `topic`, if it is traced.
-    pub(super) fn message_id(&self, topic: &str) -> Option<MessageId> {
-        self.shared.message_id(self.index, topic)
+    pub(super) fn message_id(&mut self, topic: &str) -> Option<MessageId> {
+        if !self.shared.traces(topic) {
+            return None;
+        }
+        let clock = &self.shared.clock;
+        let now = *self.turn_wall.get_or_insert_with(|| clock.wall());
+        if self.trace_budget.takes(now) {
+            return Some(self.shared.next_message_id());
+        }
+        self.counters().messages_untraced.one();
+        None
     }
 
     /// A client published a message.

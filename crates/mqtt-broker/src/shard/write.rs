@@ -2,9 +2,8 @@
 
 use super::{Shard, to_key, trace::Traced};
 use crate::{
-    limits::{SPARE_BUFFER_LEN_MAX, SPARE_BUFFERS_MAX},
     routes::Seat,
-    session::{End, Output, Visitor},
+    session::{End, Visitor},
 };
 
 impl Shard {
@@ -73,7 +72,7 @@ impl Shard {
         }
         match self.connections.get_mut(to_key(slot)) {
             Some(connection) if !output.is_done() => connection.output = Some(output),
-            _ => self.keep_spare(output),
+            _ => self.spare.keep(output),
         }
         self.counters().bytes_out.add(bytes_out);
         if let Some(who) = who {
@@ -84,14 +83,6 @@ impl Shard {
         } else if unread && !self.is_paused(slot) {
             // It was paused since its output was full.
             self.mark_ready(slot);
-        }
-    }
-
-    pub(super) fn keep_spare(&mut self, mut output: Box<Output>) {
-        output.reset();
-        let small = output.capacity() <= SPARE_BUFFER_LEN_MAX;
-        if small && self.spare.len() < SPARE_BUFFERS_MAX {
-            self.spare.push(output);
         }
     }
 }
