@@ -18,6 +18,7 @@ mod disk;
 mod ledger;
 mod log;
 mod record;
+mod replay;
 mod session;
 
 use std::{
@@ -51,6 +52,7 @@ use disk::{Directory, Disk};
 use ledger::Ledger;
 use log::Log;
 use record::Record;
+use replay::Replay;
 use session::Place;
 
 /// How far the log has come, in bytes since the start.
@@ -136,12 +138,11 @@ impl Offline {
         now: Timestamp,
     ) -> io::Result<(Self, Committer<D>)> {
         let interest = Arc::new(Interest::new());
-        let mut ledger = Ledger::new(Arc::clone(&interest));
-        let (log, recovery) = Log::open(disk, limits.segment_len, &mut |record| {
-            ledger.apply(record, Lsn(0));
-        })?;
+        let mut replay = Replay::new(Ledger::new(Arc::clone(&interest)));
+        let take = &mut |record| replay.take(record);
+        let (log, recovery) = Log::open(disk, limits.segment_len, take)?;
         report(recovery);
-        let offline = Self::new(limits, ledger, interest, recovery);
+        let offline = Self::new(limits, replay.finish(), interest, recovery);
         let mut state = offline.state.lock();
         state.all_are_away(now.as_millis());
         offline.enforce_bounds(&mut state);

@@ -264,3 +264,23 @@ fn what_a_failed_write_left_is_written_again_for_those_who_wait() {
     let client = rig.attach("GID_a@@@sub", false);
     assert_eq!(rig.drain(&client), ["one"]);
 }
+
+#[test]
+fn what_waits_for_a_session_is_there_though_the_log_says_so_before_it_names_the_session() {
+    // Compaction runs at several places of these.
+    for messages in 1..60 {
+        let mut rig = Rig::new(small());
+        let client = rig.attach("GID_a@@@sub", false);
+        rig.subscribe(&client, "updates/#");
+        rig.offline.detach(client.at, u32::MAX, true, rig.now);
+        let sent: Vec<String> = (0..messages).map(|n| n.to_string()).collect();
+        for text in &sent {
+            rig.publish("updates/a", text.as_bytes(), QoS::AtLeastOnce);
+            rig.commit();
+        }
+        let mut rig = rig.crash(0);
+        let client = rig.attach("GID_a@@@sub", false);
+        assert!(client.present);
+        assert_eq!(rig.drain(&client), sent, "of {messages}");
+    }
+}
