@@ -238,9 +238,13 @@ impl Engine {
         Ok(Some(key))
     }
 
-    /// Refuses a path whose object no store would take.
-    pub(crate) fn check_key_len(&self, dir: Inode, name: &str) -> VfsResult<()> {
+    /// Refuses a path whose object no store would take, or would be taken for one of our own.
+    pub(crate) fn check_key(&self, dir: Inode, name: &str) -> VfsResult<()> {
         let above = self.desired_key(dir)?.unwrap_or_default();
+        if format!("{above}{name}/").starts_with(keys::RESERVED_PREFIX) {
+            let message = format!("`{}` is the gateway's own", keys::RESERVED_PREFIX);
+            return Err(VfsError::new(ErrorKind::NotPermitted, message));
+        }
         if above.len() + name.len() + 1 > self.store.key_bytes_max() {
             return Err(self.key_too_long(&format!("{above}{name}/")));
         }

@@ -4,7 +4,8 @@
 //! epoch. Whoever creates it (only if it is not there) holds it, and puts it again every
 //! [`RENEWAL`], which changes its tag. Others watch the tag by their own clock: one that has
 //! not changed for [`PATIENCE`] belongs to somebody who is gone, and the next epoch is free.
-//! So no two clocks are compared, and nothing is asked of the store but "create only".
+//! So no two clocks are compared, and nothing is asked of the store but "create only". What lies
+//! among the leases and does not say whose it is, counts for nothing; its number is passed over.
 //!
 //! Fencing: the holder changes the bucket only for [`HOLD`] after it began a renewal that found
 //! it still the highest, and whoever takes over from it waits as long before its first change.
@@ -12,6 +13,7 @@
 //! moment has ended before the next one begins. Clients write on meanwhile, into the cache.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +22,8 @@ use bytes::Bytes;
 use cache::{Batch, Index, Table};
 use model::Writers;
 use object_store::{
-    ETag, Metadata, ObjectMeta, PartSource, Precondition, PutOptions, StoreErrorKind, StoreResult,
+    ETag, Metadata, ObjectMeta, PartSource, Precondition, PutOptions, StoreError, StoreErrorKind,
+    StoreResult,
 };
 use parking_lot::Mutex;
 use vfs::{ErrorKind, VfsError, VfsResult};
@@ -148,54 +151,65 @@ impl Engine {
 
     async fn look_at_lease(&self) -> StoreResult<()> {
         let asked = self.clock.now();
-        let found = self.highest_lease().await?;
+        let listed = self.listed_leases().await?;
         let ours = self.lease.epoch_of_ours();
-        match found {
-            None => self.take_lease(1, asked, Duration::ZERO).await,
-            Some((epoch, _)) if Some(epoch) == ours => self.renew_lease(epoch, asked).await,
-            Some((epoch, meta)) => {
-                let holder = self.holder_of(&meta).await?;
+        match self.highest_lease(&listed, ours).await? {
+            None => {
+                let first = free_epoch(0, &listed)?;
+                self.take_lease(first, asked, Duration::ZERO).await
+            }
+            Some((epoch, ..)) if Some(epoch) == ours => self.renew_lease(epoch, asked).await,
+            Some((epoch, meta, holder)) => {
                 let is_of_an_earlier_life = ours.is_none() && holder == self.holder_name();
                 let wait = if is_of_an_earlier_life {
                     Duration::ZERO
-                } else if self.has_stood_still(epoch, &meta, &holder, asked).await {
+                } else if self.has_stood_still(epoch, meta, &holder, asked).await {
                     HOLD
                 } else {
                     return Ok(());
                 };
-                self.take_lease(epoch + 1, asked, wait).await?;
+                let next = free_epoch(epoch, &listed)?;
+                self.take_lease(next, asked, wait).await?;
                 // Only tidiness: the highest number counts.
                 self.store.delete(&meta.key, None).await
             }
         }
     }
 
-    /// The lease that counts.
-    async fn highest_lease(&self) -> StoreResult<Option<(u64, ObjectMeta)>> {
+    /// What lies where leases lie, by number.
+    async fn listed_leases(&self) -> StoreResult<BTreeMap<u64, ObjectMeta>> {
         let prefix = lease_prefix();
-        let mut highest = None;
+        let mut listed = BTreeMap::new();
         let mut after: Option<String> = None;
         loop {
             let page = self.store.list(&prefix, after.as_deref()).await?;
             after = page.objects.last().map(|object| object.key.clone());
-            let leases = page.objects.into_iter().filter_map(|object| {
+            listed.extend(page.objects.into_iter().filter_map(|object| {
                 let epoch = u64::from_str_radix(object.key.strip_prefix(&prefix)?, 16).ok()?;
-                Some((epoch, object))
-            });
-            highest = leases.fold(highest, |best, lease| match best {
-                Some((epoch, _)) if epoch >= lease.0 => best,
-                Some(_) | None => Some(lease),
-            });
+                (object.key == lease_key(epoch)).then_some((epoch, object))
+            }));
             if !page.more || after.is_none() {
-                return Ok(highest);
+                return Ok(listed);
             }
         }
     }
 
-    async fn holder_of(&self, lease: &ObjectMeta) -> StoreResult<String> {
-        let meta = self.store.head(&lease.key).await?;
-        let holder = meta.metadata.and_then(|mut m| m.remove(HOLDER_KEY));
-        Ok(holder.unwrap_or_else(|| "another gateway".to_owned()))
+    /// The lease that counts, and whose it is.
+    async fn highest_lease<'a>(
+        &self,
+        listed: &'a BTreeMap<u64, ObjectMeta>,
+        ours: Option<u64>,
+    ) -> StoreResult<Option<(u64, &'a ObjectMeta, String)>> {
+        for (epoch, lease) in listed.iter().rev() {
+            if Some(*epoch) == ours {
+                return Ok(Some((*epoch, lease, self.holder_name())));
+            }
+            let meta = self.store.head(&lease.key).await?;
+            if let Some(holder) = meta.metadata.and_then(|mut m| m.remove(HOLDER_KEY)) {
+                return Ok(Some((*epoch, lease, holder)));
+            }
+        }
+        Ok(None)
     }
 
     /// Notes somebody else's lease; whether it has not been renewed for too long.
@@ -305,6 +319,18 @@ impl Engine {
     fn holder_name(&self) -> String {
         format!("{}/{:016x}", self.config.holder, self.identity.share)
     }
+}
+
+/// The next number after `epoch` at which nothing lies.
+fn free_epoch(epoch: u64, listed: &BTreeMap<u64, ObjectMeta>) -> StoreResult<u64> {
+    let mut next = epoch.checked_add(1);
+    while let Some(taken) = next.filter(|next| listed.contains_key(next)) {
+        next = taken.checked_add(1);
+    }
+    next.ok_or_else(|| {
+        let message = format!("no number is left for a lease after `{}`", lease_key(epoch));
+        StoreError::new(StoreErrorKind::Other, message)
+    })
 }
 
 fn lease_prefix() -> String {

@@ -77,7 +77,7 @@ impl Engine {
     fn require_searchable(&self, making: &Making<'_>, dir: &Node) -> VfsResult<()> {
         let attributes = dir.lock()?.record.attributes();
         posix::may_lookup(making.caller, &attributes)?;
-        self.check_key_len(making.dir, making.name.as_str())
+        self.check_key(making.dir, making.name.as_str())
     }
 
     fn make_now(

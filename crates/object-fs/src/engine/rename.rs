@@ -41,7 +41,7 @@ impl Engine {
         if target.as_ref().is_some_and(|t| t.inode == source.inode) {
             return Ok(());
         }
-        self.check_key_len(rename.to, rename.to_name.as_str())?;
+        self.check_key(rename.to, rename.to_name.as_str())?;
         self.check_keys_below(&source, &rename)?;
         let subjects = Subjects {
             from,

@@ -209,3 +209,37 @@ async fn a_fresh_cache_takes_no_change_before_the_bucket_was_asked() {
     settle().await;
     bench.put("f", "x").await;
 }
+
+#[tokio::test]
+async fn what_does_not_say_whose_lease_it_is_counts_for_nothing() {
+    let mut two = Two::start().await;
+    for number in ["0000000000000002", "ffffffffffffffff"] {
+        let key = format!(".causeway/lease/{number}");
+        two.first.insert(&key, "laid there by hand");
+    }
+    two.pass(40).await;
+    two.first.put("f", "ours").await;
+    two.pass(2).await;
+    assert_eq!(two.objects(), ["f"]);
+    assert_eq!(refusal(&two.second, "g").await, ErrorKind::ReadOnly);
+    two.first.stop().await;
+    two.pass(40).await;
+    two.second.put("g", "mine").await;
+    two.pass(16).await;
+    assert_eq!(two.objects(), ["f", "g"]);
+}
+
+#[tokio::test]
+async fn a_lease_with_the_last_number_there_is_stops_nobody_from_looking_again() {
+    let two = Two::start().await;
+    let holder = Metadata::from([("causeway-holder".to_owned(), "gw-other/1".to_owned())]);
+    let lease = ".causeway/lease/ffffffffffffffff";
+    two.first.store.insert(lease, "", holder);
+    two.pass(60).await;
+    assert_eq!(refusal(&two.first, "f").await, ErrorKind::ReadOnly);
+    two.first.store.remove(lease);
+    two.pass(60).await;
+    two.first.put("f", "ours").await;
+    two.pass(2).await;
+    assert_eq!(two.objects(), ["f"]);
+}

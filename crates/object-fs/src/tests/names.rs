@@ -173,6 +173,21 @@ async fn names_and_their_limits() {
 }
 
 #[tokio::test]
+async fn no_client_makes_a_name_where_the_gateway_keeps_its_own_objects() {
+    let bench = Bench::new().await;
+    let kind = ErrorKind::NotPermitted;
+    fails(bench.make_dir(".causeway").await, kind);
+    fails(bench.create(".causeway").await, kind);
+    fails(bench.symlink(".causeway", "x").await, kind);
+    bench.make_dir("lease").await.unwrap();
+    fails(bench.rename("lease", ".causeway").await, kind);
+    bench.put("lease/.causeway", "no path of ours").await;
+    bench.put(".causeway-too", "neither").await;
+    bench.drain().await;
+    assert_eq!(bench.keys(), [".causeway-too", "lease/.causeway"]);
+}
+
+#[tokio::test]
 async fn a_directory_does_not_move_to_where_a_path_in_it_is_too_long() {
     let bench = Bench::new().await;
     let (name, mut deep) = ("d".repeat(200), String::from("short"));
