@@ -175,25 +175,29 @@ impl Offline {
             .collect();
         for uid in receivers {
             while let Some(seq) = self.too_much(state, uid) {
-                state.record(Record::Settled(uid, seq));
+                drop_message(state, uid, seq);
                 self.tally.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.enforce_bounds(state);
     }
 
-    /// The oldest message of a session, if it has too many.
+    /// The oldest message of a session that is not on its way, if it has too many. What is on its
+    /// way goes, too, if it keeps all packet identifiers from others.
     fn too_much(&self, state: &State, uid: Uid) -> Option<Seq> {
         let session = state.ledger.session(uid)?;
-        let fits = session.queue.len() <= self.limits.client_messages_max
-            && session.queue_bytes <= self.limits.client_bytes_max
-            && session.has_id();
-        if fits {
+        let oldest = if !session.has_id() {
+            Seq(0)
+        } else if session.queue.len() > self.limits.client_messages_max
+            || session.queue_bytes > self.limits.client_bytes_max
+        {
+            session.cursor
+        } else {
             return None;
-        }
+        };
         let mut waiting = session
             .queue
-            .iter()
+            .range(oldest..)
             .filter(|(_, entry)| matches!(entry, Entry::Waiting(_)));
         waiting.next().map(|(seq, _)| *seq)
     }
@@ -234,9 +238,17 @@ fn drop_oldest(state: &mut State) -> Option<u64> {
     let (_, oldest) = state.ledger.messages.first_key_value()?;
     let waiting = oldest.waiting.clone();
     for (uid, seq) in &waiting {
-        state.record(Record::Settled(*uid, *seq));
+        drop_message(state, *uid, *seq);
     }
     Some(waiting.len() as u64)
+}
+
+/// If it was on its way to its client, another one can go.
+fn drop_message(state: &mut State, uid: Uid, seq: Seq) {
+    state.record(Record::Settled(uid, seq));
+    let session = state.ledger.session_mut(uid);
+    let news = session.and_then(|session| session.announce());
+    state.news.extend(news);
 }
 
 fn wanted_by_all(state: &State, publication: &Publication<'_, '_>) -> Vec<Wanted> {
