@@ -191,7 +191,12 @@ impl Engine {
         if matches!(state.data, DataState::Loaded(_)) {
             return Ok(());
         }
-        let inode = state.record.attributes.inode;
+        let extents = self.load_map(state.record.attributes.inode)?;
+        state.data = DataState::Loaded(Box::new(FileData::new(extents)));
+        Ok(())
+    }
+
+    fn load_map(&self, inode: Inode) -> VfsResult<ExtentMap> {
         let mut extents = ExtentMap::default();
         let range = KeyRange::prefix(&keys::of_inode(inode));
         let pages = self
@@ -202,8 +207,17 @@ impl Engine {
             let (_, page) = keys::pair(&entry.key)?;
             extents.decode_page(page, &entry.value)?;
         }
-        state.data = DataState::Loaded(Box::new(FileData::new(extents)));
-        Ok(())
+        Ok(extents)
+    }
+
+    /// Bytes that the index has of a file and the bucket has not: what was never written takes no
+    /// room, however large the file is. (What cannot be read is not uploaded either.)
+    pub(crate) fn dirty_bytes_of(&self, record: &Record) -> u64 {
+        if !record.is_content_dirty() || record.content.size == 0 {
+            return 0;
+        }
+        let extents = self.load_map(record.attributes.inode);
+        extents.map_or(0, |extents| dirty_bytes(record, &extents))
     }
 
     /// The key that an inode's path stands for: that of a marker for a directory. `None` for
@@ -280,13 +294,10 @@ impl Engine {
 
     /// Puts off the upload of a file that was just changed; when it became dirty.
     pub(crate) fn touch_queue(&self, state: &mut NodeState) -> u64 {
-        let clean = state.record.clean_generation;
         let bytes = match &state.data {
-            DataState::Loaded(data) => data.extents.dirty_blocks(clean) * cache::BLOCK_LEN,
-            DataState::Unloaded if state.record.is_content_dirty() => state.record.content.size,
-            DataState::Unloaded => 0,
+            DataState::Loaded(data) => dirty_bytes(&state.record, &data.extents),
+            DataState::Unloaded => self.dirty_bytes_of(&state.record),
         };
-        let bytes = bytes.min(state.record.content.size);
         let work = Work::Inode(state.record.attributes.inode);
         self.queue
             .touch(work, bytes, self.clock.wall(), self.clock.now())
@@ -329,6 +340,11 @@ impl Engine {
         self.queue
             .touch(work, 0, self.clock.wall(), self.clock.now());
     }
+}
+
+fn dirty_bytes(record: &Record, extents: &ExtentMap) -> u64 {
+    let blocks = extents.dirty_blocks(record.clean_generation);
+    (blocks * cache::BLOCK_LEN).min(record.content.size)
 }
 
 /// Characters of a path that is too long that are shown.

@@ -189,8 +189,8 @@ impl Engine {
             let inode = Inode(keys::number(&entry.key)?);
             let since = keys::number(&entry.value)?;
             let record = self.load_record(inode)?;
-            let size = record.map_or(0, |record| record.content.size);
-            self.queue.restore(Work::Inode(inode), size, since, now);
+            let bytes = record.map_or(0, |record| self.dirty_bytes_of(&record));
+            self.queue.restore(Work::Inode(inode), bytes, since, now);
         }
         for entry in self.index.scan(Table::Tombstones, &all, usize::MAX)? {
             if Gone::decode(&entry.value)?.is_some() {

@@ -101,3 +101,49 @@ async fn replaced_and_removed_data_is_given_back() {
     bench.drain().await;
     assert_eq!(bench.fs().status().cache_used_bytes, 0);
 }
+
+async fn offline_bench() -> Bench {
+    let bench = bench().await;
+    bench.store.set_faults(Faults {
+        offline: true,
+        ..Faults::default()
+    });
+    bench
+}
+
+/// The size of the largest file.
+const LARGEST: u64 = u64::MAX / 2;
+
+#[tokio::test]
+async fn files_are_made_as_large_as_they_may_be_and_take_no_room() {
+    let bench = offline_bench().await;
+    let (fs, mode) = (bench.fs(), CreateMode::Unchecked);
+    for name in ["a", "b", "c"] {
+        let set = SetAttributes {
+            size: Some(LARGEST),
+            ..SetAttributes::default()
+        };
+        let (caller, name) = (root(), name_of(name));
+        let made = fs.create(&caller, fs.root(), &name, mode, set).await;
+        assert_eq!(made.unwrap().size, LARGEST);
+    }
+    assert_eq!(fs.status().dirty_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_restart_counts_of_large_files_what_was_written_of_them() {
+    let mut bench = offline_bench().await;
+    for name in ["a", "b", "c"] {
+        bench.create(name).await.unwrap();
+        bench.resize(name, LARGEST).await.unwrap();
+    }
+    bench.write("c", 1 << 40, pattern(1, 10_000)).await.unwrap();
+    bench.commit("c").await.unwrap();
+    let written = 3 * 4_096;
+    assert_eq!(bench.fs().status().dirty_bytes, written);
+    bench.crash(|| false).await;
+    let status = bench.fs().status();
+    assert_eq!((status.dirty_bytes, status.dirty_files), (written, 3));
+    bench.chmod("c", 0o600).await.unwrap();
+    assert_eq!(bench.fs().status().dirty_bytes, written);
+}

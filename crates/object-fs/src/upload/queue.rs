@@ -385,7 +385,7 @@ impl Inner {
             if let Work::Inode(inode) = work {
                 self.by_since.insert((wall_ms, inode));
             }
-            self.dirty_bytes += bytes;
+            self.dirty_bytes = self.dirty_bytes.saturating_add(bytes);
             self.by_due.insert((due, work.clone()));
             let item = Item {
                 state: State::Resting { due },
@@ -401,7 +401,8 @@ impl Inner {
         let Some(item) = self.items.get_mut(&work) else {
             return wall_ms;
         };
-        self.dirty_bytes = self.dirty_bytes + bytes - item.bytes;
+        let others = self.dirty_bytes.saturating_sub(item.bytes);
+        self.dirty_bytes = others.saturating_add(bytes);
         item.bytes = bytes;
         let since = item.since_ms;
         match &mut item.state {
@@ -465,7 +466,7 @@ impl Inner {
         if let Work::Inode(inode) = work {
             self.by_since.remove(&(item.since_ms, *inode));
         }
-        self.dirty_bytes -= item.bytes;
+        self.dirty_bytes = self.dirty_bytes.saturating_sub(item.bytes);
         self.failing -= u64::from(item.failures > 0);
     }
 }
