@@ -15,6 +15,7 @@ mod express;
 mod files;
 mod lease;
 mod manage;
+mod meanwhile;
 mod model;
 mod modes;
 mod names;

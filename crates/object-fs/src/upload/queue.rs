@@ -185,6 +185,14 @@ impl Queue {
         self.inner.lock().touch(work, bytes, (since_ms, now), due);
     }
 
+    /// There may be more to do than whoever is at it knows: it is due now, or once more. Since
+    /// when it is waiting.
+    pub(crate) fn again(&self, work: &Work, wall: Timestamp, now: Instant) -> u64 {
+        let since = self.inner.lock().again(work, (wall.as_millis(), now));
+        self.changed.notify_one();
+        since
+    }
+
     /// Since when an inode is waiting.
     pub(crate) fn since(&self, inode: Inode) -> Option<u64> {
         let inner = self.inner.lock();
@@ -220,12 +228,7 @@ impl Queue {
 
     /// One piece is due now, because somebody waits for it.
     pub(crate) fn expedite(&self, work: &Work, now: Instant) {
-        let mut inner = self.inner.lock();
-        if let Some(State::Resting { due }) = inner.items.get(work).map(|item| &item.state) {
-            let due = *due;
-            inner.by_due.remove(&(due, work.clone()));
-            inner.rest(work, now);
-            drop(inner);
+        if self.inner.lock().expedite(work, now) {
             self.changed.notify_one();
         }
     }
@@ -425,6 +428,36 @@ impl Inner {
             }
         }
         since
+    }
+
+    fn again(&mut self, work: &Work, (wall_ms, now): (u64, Instant)) -> u64 {
+        let Some(item) = self.items.get_mut(work) else {
+            let due = (now, Duration::ZERO);
+            return self.touch(work.clone(), 0, (wall_ms, now), due);
+        };
+        let since = item.since_ms;
+        if let State::Running { next, .. } = &mut item.state {
+            let (since_ms, first) = next.map_or((wall_ms, now), |n| (n.since_ms, n.first));
+            *next = Some(Next {
+                due: now,
+                since_ms,
+                first,
+            });
+            return since_ms;
+        }
+        self.expedite(work, now);
+        since
+    }
+
+    /// Whether it was resting.
+    fn expedite(&mut self, work: &Work, now: Instant) -> bool {
+        let Some(State::Resting { due }) = self.items.get(work).map(|item| &item.state) else {
+            return false;
+        };
+        let due = *due;
+        self.by_due.remove(&(due, work.clone()));
+        self.rest(work, now);
+        true
     }
 
     /// What was waiting is done; what changed meanwhile waits from its own first change on.

@@ -30,7 +30,12 @@ impl Engine {
     pub(super) async fn reconcile(self: &Arc<Self>, inode: Inode) -> VfsResult<Outcome> {
         let node = self.node(inode)?;
         let Some(key) = self.desired_key(inode)? else {
-            return Ok(Outcome::Done);
+            // A way up that is looked at while it changes may end in what is no more.
+            let _names = self.namespace.lock();
+            return Ok(match self.desired_key(inode)? {
+                Some(_) => Outcome::Again,
+                None => Outcome::Done,
+            });
         };
         self.leave_old_keys(&node, &key).await?;
         if key.len() > self.store.key_bytes_max() {

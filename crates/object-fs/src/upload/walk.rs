@@ -76,15 +76,9 @@ impl Engine {
         if is_elsewhere(record.remote.as_ref().map(|r| &*r.key))
             || is_elsewhere(record.claim.as_deref())
         {
-            let bytes = 0;
-            let now = self.clock.now();
-            let since = match self.queue.since(inode) {
-                Some(since) => since,
-                None => self
-                    .queue
-                    .touch(Work::Inode(inode), bytes, self.clock.wall(), now),
-            };
-            self.queue.expedite(&Work::Inode(inode), now);
+            // An upload under way may have settled what the key is, and not have ended yet.
+            let (wall, now) = (self.clock.wall(), self.clock.now());
+            let since = self.queue.again(&Work::Inode(inode), wall, now);
             batch.put(Table::Dirty, keys::of_inode(inode), since.to_be_bytes());
         }
         is_dir.then(|| Level {
