@@ -113,6 +113,20 @@ impl Offline {
         })
     }
 
+    /// A session has published a message of `QoS` 2 of which nobody gets anything from here.
+    pub(crate) fn note_inbound(&self, from: Uid, packet_id: PacketId) -> Result<Kept, NotKept> {
+        let mut state = self.state.lock();
+        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+            return Err(NotKept::Full);
+        }
+        let until = Some(state.record(Record::Inbound(from, packet_id.get())));
+        self.changed(&state);
+        Ok(Kept {
+            receivers: 0,
+            until,
+        })
+    }
+
     /// Gives one connected session a message that only it gets.
     pub(crate) fn put(
         &self,

@@ -66,6 +66,17 @@ enum Retried {
     InVain,
 }
 
+/// What the offline store must still do about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Nothing,
+    /// Know that it was received, as it is of `QoS` 2 and its publisher may ask again after a
+    /// crash.
+    Receipt,
+    /// Take it for those for whom it must wait, retain it, and know that it was received.
+    Message,
+}
+
 /// Who must still get a message.
 #[derive(Clone, Debug)]
 struct Targets {
@@ -73,15 +84,15 @@ struct Targets {
     client: Option<(Seat, ChannelId)>,
     shards: ShardSet,
     shared: Vec<SharedId>,
-    /// The offline store, where it may have to wait or to be retained.
-    store: bool,
+    /// The offline store.
+    store: Keep,
     /// What its publisher waits for then.
     until: Until,
 }
 
 impl Targets {
-    const fn is_empty(&self) -> bool {
-        !self.store && self.is_for_nobody_here()
+    fn is_empty(&self) -> bool {
+        self.store == Keep::Nothing && self.is_for_nobody_here()
     }
 }
 
@@ -210,6 +221,9 @@ impl Shard {
         let Some(from) = self.origin(slot, incoming.delivery) else {
             return;
         };
+        if targets.store == Keep::Nothing && from.uid.is_some() && from.inbound.is_some() {
+            targets.store = Keep::Receipt;
+        }
         self.give_out(from, &incoming.topic, outgoing, &mut targets);
         if targets.is_empty() {
             let reason = if nobody_here && targets.until.is_none() {
@@ -311,23 +325,23 @@ impl Shard {
             client: None,
             shards: 0,
             shared: Vec::new(),
-            store: false,
+            store: Keep::Nothing,
             until: None,
         };
         match topic.destination() {
             Destination::Client(client_id) => {
                 let waits = qos > QoS::AtMostOnce;
                 match self.shared.routes.seat(client_id) {
-                    Some((_, _, true)) if waits => targets.store = true,
+                    Some((_, _, true)) if waits => targets.store = Keep::Message,
                     Some((seat, channel, _)) => targets.client = Some((seat, channel)),
                     None if waits && self.shared.offline.has_session(client_id) => {
-                        targets.store = true;
+                        targets.store = Keep::Message;
                     }
                     None => return None,
                 }
             }
             Destination::Subscribers => {
-                targets.store = true;
+                targets.store = Keep::Message;
                 let shared = &self.shared.shared_subscriptions;
                 targets.shared = shared.matching(topic.as_str());
                 let places = Places::from(topic.as_str());
@@ -359,25 +373,6 @@ impl Shard {
                 Given::NoRoom => targets.shared.push(shared),
             }
         }
-        // One record for all who get it from the store, so it comes last. A will is not tried
-        // again.
-        if targets.store && (targets.shared.is_empty() || from.publisher.slot().is_none()) {
-            let members: Vec<Member> = chosen.iter().map(|(_, member)| *member).collect();
-            match self.give_store(from, topic, outgoing, &members) {
-                Ok(kept) => {
-                    (targets.store, targets.until) = (false, kept.until);
-                    chosen.clear();
-                }
-                Err(_) if outgoing.parts.qos == QoS::AtMostOnce => {
-                    targets.store = false;
-                    dropped += 1;
-                }
-                Err(NotKept::Full | NotKept::Gone) => {}
-            }
-        }
-        targets
-            .shared
-            .extend(chosen.iter().map(|(shared, _)| *shared));
         if targets.receiver {
             targets.receiver = !self.give_receiver(from, topic, outgoing, &mut dropped);
         }
@@ -394,6 +389,26 @@ impl Shard {
                 targets.shards &= !(1 << shard);
             }
         }
+        // Last, as what is there counts as received, even if its publisher never comes to try the
+        // others again. One record is for all who get it from there. A will is not tried again.
+        let is_last = targets.is_for_nobody_here() || from.publisher.slot().is_none();
+        if targets.store != Keep::Nothing && is_last {
+            let members: Vec<Member> = chosen.iter().map(|(_, member)| *member).collect();
+            match self.give_store(from, topic, outgoing, (targets.store, &members)) {
+                Ok(kept) => {
+                    (targets.store, targets.until) = (Keep::Nothing, kept.until);
+                    chosen.clear();
+                }
+                Err(_) if outgoing.parts.qos == QoS::AtMostOnce => {
+                    targets.store = Keep::Nothing;
+                    dropped += 1;
+                }
+                Err(NotKept::Full | NotKept::Gone) => {}
+            }
+        }
+        targets
+            .shared
+            .extend(chosen.iter().map(|(shared, _)| *shared));
         self.counters().messages_dropped.add(dropped);
     }
 
@@ -402,9 +417,12 @@ impl Shard {
         from: Origin<'_>,
         topic: &TopicName<'_>,
         outgoing: &Outgoing<'_>,
-        chosen: &[Member],
+        (keep, chosen): (Keep, &[Member]),
     ) -> Result<Kept, NotKept> {
         let offline = &self.shared.offline;
+        if let (Keep::Receipt, Some(uid), Some(inbound)) = (keep, from.uid, from.inbound) {
+            return offline.note_inbound(uid, inbound);
+        }
         if !outgoing.parts.retain && chosen.is_empty() && offline.is_empty() {
             return Ok(Kept::default());
         }
@@ -619,7 +637,7 @@ impl Shard {
 
     /// To find out that the console has no room costs less than to make a message for it.
     fn is_worth_trying(&self, topic: &Topic, outgoing: &Outgoing<'_>, targets: &Targets) -> bool {
-        let others = targets.store || targets.client.is_some() || !targets.shared.is_empty();
+        let others = targets.client.is_some() || !targets.shared.is_empty();
         let others = others || targets.shards != 0;
         let payload = outgoing.parts.payload;
         others || !targets.receiver || self.shared.hub.has_room(topic, payload.len())

@@ -15,6 +15,7 @@ use mqtt_codec::{
 
 use crate::{
     kit::{Device, Kit, next, next_presence, next_uplink},
+    lab::qos2,
     raw::{Raw, Said, connect_packet},
 };
 
@@ -395,4 +396,44 @@ async fn take_overs_across_event_loops_leave_exactly_one_channel_online() {
             Said::Disconnect(ReasonCode::SessionTakenOver, _)
         ));
     }
+}
+
+#[tokio::test]
+async fn what_a_publisher_of_qos_2_could_not_give_before_it_was_lost_is_given_when_it_comes_again()
+{
+    let kit = Kit::start();
+    let device = kit.device("gw-one");
+    let topic = "csg_result/gw-one";
+    let come = || {
+        let mut properties = mqtt_codec::PropertiesBuf::new();
+        properties
+            .push(Property::SessionExpiryInterval(600))
+            .unwrap();
+        let mut raw = Raw::open(kit.address(), V5);
+        raw.send(&Packet::Connect(Connect {
+            clean_start: false,
+            properties: properties.as_properties(),
+            ..connect_packet(&device, V5)
+        }));
+        assert!(matches!(raw.recv(), Said::ConnAck(ReasonCode::Success, _)));
+        raw
+    };
+    let mut raw = come();
+    for _ in 0..BACKLOG_LEN_MAX {
+        raw.publish(topic, b"before", Some(1));
+        assert!(matches!(raw.recv(), Said::PubAck(..)));
+    }
+    raw.say(topic, "two", qos2(7));
+    assert!(raw.is_silent());
+    let mut raw = come();
+    let mut receiver = kit.broker.bus().receive().await.unwrap();
+    for _ in 0..BACKLOG_LEN_MAX {
+        assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"before");
+    }
+    raw.say(topic, "two", qos2(7));
+    assert_eq!(
+        raw.recv(),
+        Said::PubRec(7, ReasonCode::Success, String::new())
+    );
+    assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"two");
 }

@@ -69,9 +69,14 @@ fn away(lab: &Lab, version: ProtocolVersion) -> Device {
 }
 
 fn wait_until_gone(lab: &Lab) {
+    wait_until_clients(lab, 0);
+}
+
+/// No more than these are connected.
+fn wait_until_clients(lab: &Lab, left: u64) {
     let clock = Clock::system();
     let start = clock.now();
-    while lab.0.broker.metrics().clients > 0 {
+    while lab.0.broker.metrics().clients > left {
         assert!(
             clock.now() - start < crate::kit::PATIENCE,
             "the client stays"
@@ -344,4 +349,28 @@ fn a_member_of_a_shared_subscription_ends_what_was_begun_with_it() {
     assert_eq!(again.packet_id(), begun.packet_id());
     assert_eq!(again.payload, "begun");
     assert!(other.is_silent());
+}
+
+#[test]
+fn a_message_of_qos_2_to_one_client_comes_once_though_its_publisher_lost_the_answer() {
+    let lab = Lab::start();
+    let mut receiver = lab.client("sub", V5);
+    let device = lab.device("pub");
+    let (mut publisher, _) = keep(&lab, &device, V5, 600);
+    let topic = format!("lab/p2p/{}@@@sub", crate::lab::LAB);
+    publisher.say(&topic, "once", qos2(7));
+    assert_eq!(receiver.see().payload, "once");
+    publisher.hang_up();
+    wait_until_clients(&lab, 1);
+    let (mut publisher, present) = keep(&lab, &device, V5, 600);
+    assert!(present);
+    let packet_id = id(7);
+    let again = Delivery::ExactlyOnce {
+        packet_id,
+        dup: true,
+    };
+    publisher.say(&topic, "once", again);
+    assert_eq!(publisher.recv(), Said::PubRec(7, OK, String::new()));
+    assert_eq!(publisher.release(7), OK);
+    assert!(receiver.is_silent());
 }
