@@ -55,6 +55,8 @@ pub(super) struct Connection {
     pub(super) doomed: bool,
     /// Reading stopped before all was read.
     pub(super) unread: bool,
+    /// Writing stopped before all was written that waits for room.
+    pub(super) unwritten: bool,
 }
 
 /// How a connection came.
@@ -88,6 +90,7 @@ impl Connection {
             dirty: false,
             doomed: false,
             unread: false,
+            unwritten: false,
         }
     }
 
@@ -101,7 +104,7 @@ impl Connection {
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.output.is_some() || self.transport.wants_write()
+        self.output.is_some() || self.unwritten || self.transport.wants_write()
     }
 
     /// When it ends, and how, if nothing comes.

@@ -32,14 +32,15 @@ impl Shard {
         }
         let mut output = connection.output.take().unwrap_or_default();
         let mut bytes_out = 0;
-        // That makes no room for anything, and asks nothing of a session that is idle.
-        let is_pong = output.is_pong();
+        // Nothing waits for room then, and nothing is asked of a session that is idle.
+        let is_pong = output.is_pong() && !connection.unwritten;
         let result = loop {
             match connection.transport.send(output.pending()) {
                 Err(e) => break Err(End::Socket(e.kind())),
                 Ok(sent) => {
                     bytes_out += sent.len;
                     output.sent(sent.len);
+                    connection.unwritten = sent.blocked;
                     if sent.blocked {
                         break Ok(());
                     }

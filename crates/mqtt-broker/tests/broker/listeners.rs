@@ -11,12 +11,13 @@ use message_bus::{BusEvent, PresenceKind};
 use mqtt_broker::{
     BrokerConfig, ClientAuthentication, ListenerConfig, ListenerLimits, Rate, TlsSettings,
 };
-use mqtt_codec::{Delivery, Packet, Properties, ProtocolVersion, Publish, ReasonCode, encode};
+use mqtt_codec::{Delivery, Packet, Properties, ProtocolVersion, Publish, QoS, ReasonCode, encode};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::{
     kit::{Device, Kit, next, next_uplink},
+    lab::{Lab, qos1},
     raw::{Raw, Said, connect_packet},
     wire::{Own, Wire, socket, tls, tls_of, web},
 };
@@ -416,4 +417,60 @@ fn a_client_that_never_reads_its_pongs_is_not_read_for_ever() {
         assert!(sent < 256 << 20, "the broker takes pings without end");
     }
     Raw::connect(kit.address(), &kit.device("gw-other"), V5).ping();
+}
+
+/// Until the broker has written all that it can.
+fn rests(lab: &Lab) {
+    let mut before = u64::MAX;
+    loop {
+        (0..200).for_each(|_| std::thread::yield_now());
+        let now = lab.0.broker.metrics().bytes_out;
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+#[test]
+fn a_slow_reader_behind_a_layer_gets_all_that_waits_though_it_pings_meanwhile() {
+    const MESSAGES: usize = 300;
+    let (kit, address) = with_listener(ListenerConfig {
+        balancers: vec!["127.0.0.1/32".parse().unwrap()],
+        ..ListenerConfig::new("balanced", any())
+    });
+    let lab = Lab::of(kit);
+    let mut publisher = lab.client("pub", V5);
+    let payload = vec![0x5a; 60_000];
+    for n in 0..MESSAGES {
+        let topic = format!("lab/list/{n}");
+        publisher.send(&Packet::Publish(Publish {
+            delivery: qos1(1),
+            retain: true,
+            topic: &topic,
+            properties: Properties::NONE,
+            payload: &payload,
+        }));
+        assert!(matches!(publisher.recv(), Said::PubAck(1, ..)));
+    }
+    let device = lab.device("slow");
+    let mut slow = Raw::open(address, V5);
+    slow.send_bytes(&proxy_header("192.0.2.7:4711"));
+    slow.send(&Packet::Connect(connect_packet(&device, V5)));
+    assert!(matches!(slow.recv(), Said::ConnAck(ReasonCode::Success, _)));
+    slow.subscribe(&[("lab/list/#", QoS::AtMostOnce)]);
+    let mut messages = 0;
+    while messages < MESSAGES {
+        match slow.recv() {
+            Said::Publish { .. } => messages += 1,
+            Said::PingResp => continue,
+            other => panic!("{other:?}"),
+        }
+        if messages % 8 == 0 {
+            // The broker writes what goes, and then reads this.
+            rests(&lab);
+            slow.send(&Packet::PingReq);
+            rests(&lab);
+        }
+    }
 }
