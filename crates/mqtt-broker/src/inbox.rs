@@ -230,7 +230,7 @@ impl Inbox {
 
     /// Sees to it that somebody looks at the shard.
     pub(crate) fn wake(&self) {
-        // One call is enough until the letters are taken.
+        // One call is enough until the shard has its turn.
         if !self.called.swap(true, Ordering::SeqCst) {
             self.bell.ring();
         }
@@ -244,6 +244,11 @@ impl Inbox {
         queue.others = VecDeque::new();
     }
 
+    /// Says that a whole turn begins: who calls from now on calls for another one.
+    pub(crate) fn answer_call(&self) {
+        self.called.store(false, Ordering::SeqCst);
+    }
+
     /// Takes all that is said about connections, and up to `max` messages of the classes that are
     /// open, [`LETTERS_AT_ONCE`] at most; a `careful` taker gets at most one that goes to many.
     pub(crate) fn take(
@@ -253,7 +258,6 @@ impl Inbox {
         careful: bool,
     ) {
         let mut queue = self.queue.lock();
-        self.called.store(false, Ordering::SeqCst);
         queue.others_bytes = 0;
         into.append(&mut queue.others);
         for _ in 0..LETTERS_AT_ONCE.min(max) {

@@ -219,8 +219,8 @@ impl Shard {
     }
 
     fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
-        self.turn_at = turn_at;
-        self.turn_wall = None;
+        self.begin(turn_at);
+        self.inbox(u32::from(self.index)).answer_call();
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);
         for note in notes {
@@ -246,9 +246,19 @@ impl Shard {
             self.fan_out_some();
         }
         self.flush_all();
+        // Writing finds out who is gone, and what they leave goes to others.
+        while !self.doomed.is_empty() {
+            self.bury();
+            self.visit_others();
+            self.flush_all();
+        }
         self.note_latency();
-        // Writing finds out who is gone.
-        self.bury();
+    }
+
+    /// A turn, or a part of one, begins.
+    fn begin(&mut self, at: Instant) {
+        self.turn_at = at;
+        self.turn_wall = None;
     }
 
     /// How long nobody need look, if that ends before the next tick.

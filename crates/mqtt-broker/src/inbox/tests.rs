@@ -97,3 +97,13 @@ fn who_waits_for_an_event_loop_that_has_ended_is_told() {
         Err(oneshot::error::TryRecvError::Closed)
     );
 }
+
+#[test]
+fn a_call_stands_until_the_shard_has_its_turn_whoever_takes_the_letters() {
+    let inbox = inbox();
+    inbox.push(close()).unwrap();
+    assert_eq!(all(&inbox).len(), 1);
+    assert!(inbox.is_waiting());
+    inbox.answer_call();
+    assert!(!inbox.is_waiting());
+}

@@ -392,14 +392,18 @@ impl Shard {
         }
     }
 
-    /// The part of a turn that letters need, on the thread of another shard.
+    /// The part of a turn that letters need, on the thread of another shard. Who has called for a
+    /// turn still gets a whole one.
     fn take_visit(&mut self, shards: &Shards) {
-        self.turn_at = self.shared.clock.now();
+        self.begin(self.shared.clock.now());
         self.take_letters(1);
         self.bury();
         self.flush_all();
+        while !self.doomed.is_empty() {
+            self.bury();
+            self.flush_all();
+        }
         self.note_latency();
-        self.bury();
         // What came of it for others, or for the rest of a turn, is not for the visitor.
         let mut posted = std::mem::take(&mut self.posted);
         while posted != 0 {
