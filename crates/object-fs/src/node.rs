@@ -68,6 +68,9 @@ pub(crate) struct FileData {
     /// Content or map differ from what the index has.
     pub(crate) is_unsynced: bool,
     pub(crate) last_commit: Option<Ticket>,
+    /// Content of the commit that is under way. What becomes of the base meanwhile becomes of it
+    /// too; `None` if other content has taken its place.
+    pub(crate) under_way: Option<Content>,
     /// No longer named here, still named by the index.
     pub(crate) replaced: Vec<Run>,
     /// No longer named by anybody, perhaps still being read.
@@ -261,10 +264,20 @@ impl NodeState {
         }
     }
 
+    /// As clients see it, as the index has it, and as it is going to have it.
+    pub(crate) fn contents(&mut self) -> impl Iterator<Item = &mut Content> {
+        let under_way = match &mut self.data {
+            DataState::Loaded(data) => data.under_way.as_mut(),
+            DataState::Unloaded => None,
+        };
+        let known = [&mut self.record.content, &mut self.synced];
+        known.into_iter().chain(under_way)
+    }
+
     /// The remote object is not there any more: only the cache has content, and all of it is
     /// to be uploaded.
     pub(crate) fn lose_base(&mut self) {
-        for content in [&mut self.record.content, &mut self.synced] {
+        for content in self.contents() {
             content.base_len = 0;
             content.next_base_len = None;
             content.changed = content.generation;

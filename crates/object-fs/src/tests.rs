@@ -40,7 +40,10 @@ use vfs::{
     Stability, Vfs as _, VfsResult,
 };
 
-use self::{cipher::Cipher, powered::Powered};
+use self::{
+    cipher::Cipher,
+    powered::{Gate, Powered},
+};
 use crate::{ObjectFs, ObjectFsConfig, UploadSettings, engine::Devices};
 
 /// A cache disk, a bucket, and the engine between them; it can crash and start again.
@@ -54,6 +57,8 @@ pub(super) struct Bench {
     pub(super) pace: Clock,
     /// Of the machine: index and disk stop with it, and so do its requests to the bucket.
     pub(super) power: Power,
+    /// Between its engine and the bucket.
+    gate: Gate,
     /// What its objects are encrypted with, if they are.
     pub(super) cipher: Option<Cipher>,
     committer: Committer,
@@ -163,6 +168,7 @@ impl Bench {
             pace: clock.clone(),
             clock,
             power,
+            gate: Gate::default(),
             cipher: None,
             committer,
             patience: PATIENCE,
@@ -176,7 +182,8 @@ impl Bench {
 
     pub(super) async fn start(&mut self) {
         let devices = self.devices();
-        let mut store: Arc<dyn ObjectStore> = Arc::new(Powered::new(&self.store, &self.power));
+        let mut store: Arc<dyn ObjectStore> =
+            Arc::new(Powered::new(&self.store, &self.power, &self.gate));
         if let Some(cipher) = &self.cipher {
             store = cipher.over(store);
         }

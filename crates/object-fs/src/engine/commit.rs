@@ -9,12 +9,10 @@ use super::Engine;
 use crate::{
     fault, keys,
     node::{DataState, Node, NodeState},
-    record::Content,
 };
 
-/// A file's content and map at one moment, on its way into the index.
+/// A file's map at one moment, on its way into the index.
 struct Snapshot {
-    content: Content,
     pages: Vec<(u64, Option<Vec<u8>>)>,
     replaced: Vec<Run>,
 }
@@ -46,20 +44,17 @@ impl Engine {
             restore(&mut node.state.lock(), snapshot);
             return Err(fault::of_cache(e));
         }
-        let (ticket, replaced) = {
+        let ticket = {
             let mut state = node.lock()?;
             let mut batch = Batch::default();
-            state.synced = snapshot.content;
-            for (page, record) in snapshot.pages {
-                let key = keys::of_page(node.inode, page);
-                match record {
-                    Some(record) => batch.put(Table::Extents, key, record),
-                    None => batch.remove(Table::Extents, key),
+            let under_way = state.data_mut().and_then(|data| data.under_way.take());
+            if let Some(content) = under_way {
+                state.synced = content;
+                put_pages(node.inode, snapshot.pages, &mut batch);
+                self.save(&state, &mut batch);
+                if state.persisted().is_content_dirty() {
+                    self.mark_dirty_as_is(&mut state, &mut batch);
                 }
-            }
-            self.save(&state, &mut batch);
-            if state.persisted().is_content_dirty() {
-                self.mark_dirty_as_is(&mut state, &mut batch);
             }
             if !is_unsynced(&state) {
                 self.unsynced.lock().remove(&node.inode);
@@ -68,10 +63,10 @@ impl Engine {
             if let Some(data) = state.data_mut() {
                 data.last_commit = Some(ticket);
             }
-            (ticket, snapshot.replaced)
+            ticket
         };
         self.durable(ticket).await?;
-        self.release(node, replaced);
+        self.release(node, snapshot.replaced);
         Ok(())
     }
 
@@ -141,6 +136,7 @@ fn take_snapshot(state: &mut NodeState) -> Result<Snapshot, Option<Ticket>> {
         return Err(data.last_commit);
     }
     data.is_unsynced = false;
+    data.under_way = Some(content);
     let touched = std::mem::take(&mut data.touched);
     let mut pages = Vec::with_capacity(touched.len());
     for page in touched {
@@ -148,16 +144,26 @@ fn take_snapshot(state: &mut NodeState) -> Result<Snapshot, Option<Ticket>> {
         pages.push((page, data.extents.encode_page(page)));
     }
     Ok(Snapshot {
-        content,
         pages,
         replaced: std::mem::take(&mut data.replaced),
     })
+}
+
+fn put_pages(inode: Inode, pages: Vec<(u64, Option<Vec<u8>>)>, batch: &mut Batch) {
+    for (page, record) in pages {
+        let key = keys::of_page(inode, page);
+        match record {
+            Some(record) => batch.put(Table::Extents, key, record),
+            None => batch.remove(Table::Extents, key),
+        }
+    }
 }
 
 /// The commit failed: everything is still to be committed.
 fn restore(state: &mut NodeState, snapshot: Snapshot) {
     if let DataState::Loaded(data) = &mut state.data {
         data.is_unsynced = true;
+        data.under_way = None;
         data.touched
             .extend(snapshot.pages.into_iter().map(|(page, _)| page));
         data.replaced.extend(snapshot.replaced);

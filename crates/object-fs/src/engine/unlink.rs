@@ -167,6 +167,7 @@ impl Engine {
         runs.append(&mut data.replaced);
         data.touched.clear();
         data.is_unsynced = false;
+        data.under_way = None;
         Ok(runs)
     }
 

@@ -66,3 +66,94 @@ async fn an_object_follows_a_directory_that_is_renamed_while_its_upload_ends() {
     bench.drain().await;
     assert_eq!(bench.keys(), ["new/f"]);
 }
+
+/// Until a commit of the file is under way: what it puts into the index is settled.
+async fn commit_under_way(file: &Node) {
+    turns_until(|| file.committing.try_lock().is_err()).await;
+}
+
+/// A file that is in the cache, of which the index does not know that yet.
+async fn fetched(bench: &Bench) -> Arc<Node> {
+    bench.insert("f", pattern(1, 100_000));
+    bench.fs().sync(None).await.unwrap();
+    bench.read("f").await.unwrap();
+    bench.node("f").await
+}
+
+/// Others put another object, and it is in the index before a commit that is under way is.
+async fn replace(bench: &Bench, file: &Node) {
+    commit_under_way(file).await;
+    bench.insert("f", pattern(2, 50_000));
+    assert_eq!(bench.fs().sync(None).await.unwrap().changed, 1);
+}
+
+#[tokio::test]
+async fn what_the_bucket_replaced_does_not_come_back_with_a_commit_that_was_under_way() {
+    let mut bench = bench().await;
+    let file = fetched(&bench).await;
+    let commit = bench.fs().engine().commit_node(&file);
+    let (committed, ()) = futures::join!(commit, replace(&bench, &file));
+    committed.unwrap();
+    drop(file);
+    bench.crash(|| true).await;
+    assert_eq!(bench.read("f").await.unwrap(), pattern(2, 50_000));
+}
+
+#[tokio::test]
+async fn what_the_bucket_replaced_does_not_come_back_with_an_eviction_that_was_under_way() {
+    let mut bench = bench().await;
+    let file = fetched(&bench).await;
+    bench.commit("f").await.unwrap();
+    let eviction = bench.fs().engine().evict_node(&file);
+    let (evicted, ()) = futures::join!(eviction, replace(&bench, &file));
+    evicted.unwrap();
+    assert_eq!(bench.fs().status().cache_used_bytes, 0);
+    drop(file);
+    bench.crash(|| true).await;
+    assert_eq!(bench.read("f").await.unwrap(), pattern(2, 50_000));
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_while_a_commit_is_under_way_is_the_base_of_both() {
+    let bench = bench().await;
+    bench.put("f", pattern(1, 10_000)).await;
+    let file = bench.node("f").await;
+    let closed = bench.gate.close().await;
+    bench.upload_now(&file);
+    turns_until(|| bench.gate.waiting() == 1).await;
+    bench.write("f", 0, "new").await.unwrap();
+    let upload = async {
+        commit_under_way(&file).await;
+        drop(closed);
+        turns_until(|| file.state.lock().record.remote.is_some()).await;
+        assert!(file.committing.try_lock().is_err(), "it still is");
+    };
+    let (committed, ()) = futures::join!(bench.commit("f"), upload);
+    committed.unwrap();
+    let record = bench.fs().engine().load_record(file.inode);
+    let content = record.unwrap().unwrap().content;
+    assert_eq!((content.base_len, content.next_base_len), (10_000, None));
+}
+
+#[tokio::test]
+async fn an_object_that_goes_while_a_commit_is_under_way_is_no_base_any_more() {
+    let mut bench = bench().await;
+    bench.put("f", pattern(1, 10_000)).await;
+    let file = bench.node("f").await;
+    bench.upload_now(&file);
+    bench.at_rest(&file).await;
+    bench.write("f", 0, vec![7; 4_096]).await.unwrap();
+    let going = async {
+        commit_under_way(&file).await;
+        bench.store.remove("f");
+        bench.fs().sync(None).await.unwrap();
+    };
+    let (committed, ()) = futures::join!(bench.commit("f"), going);
+    committed.unwrap();
+    drop(file);
+    bench.crash(|| true).await;
+    let whole = [vec![7; 4_096], pattern(1, 10_000)[4_096..].to_vec()].concat();
+    assert_eq!(bench.read("f").await.unwrap(), whole);
+    bench.drain().await;
+    assert!(bench.object("f") == whole);
+}

@@ -1,5 +1,7 @@
 //! Requests to the bucket end with the power of the machine that makes them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use cache::Power;
 use object_store::{
@@ -10,19 +12,48 @@ use object_store::{
 
 use super::*;
 
+/// What bodies pass on their way up and down. A test closes it, and sees who waits there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate(Arc<GateState>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    door: tokio::sync::RwLock<()>,
+    waiting: AtomicU64,
+}
+
+impl Gate {
+    /// Open again when the guard is dropped.
+    pub(super) async fn close(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.0.door.write().await
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    async fn pass(&self) {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        drop(self.0.door.read().await);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A bucket as one machine reaches it: each request is a moment at which its power may go off,
 /// before the bucket has carried it out or after.
 #[derive(Debug)]
 pub(super) struct Powered {
     store: Arc<MemStore>,
     power: Power,
+    gate: Gate,
 }
 
 impl Powered {
-    pub(super) fn new(store: &Arc<MemStore>, power: &Power) -> Self {
+    pub(super) fn new(store: &Arc<MemStore>, power: &Power, gate: &Gate) -> Self {
         Self {
             store: Arc::clone(store),
             power: power.clone(),
+            gate: gate.clone(),
         }
     }
 
@@ -50,6 +81,7 @@ impl ObjectStore for Powered {
         source: &dyn PartSource,
         options: &PutOptions,
     ) -> StoreResult<ETag> {
+        self.gate.pass().await;
         self.ask(self.store.put(key, source, options)).await
     }
 
@@ -60,6 +92,7 @@ impl ObjectStore for Powered {
         len: u64,
         if_match: Option<&ETag>,
     ) -> StoreResult<ByteStream> {
+        self.gate.pass().await;
         self.ask(self.store.get(key, offset, len, if_match)).await
     }
 

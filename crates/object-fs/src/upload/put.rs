@@ -209,8 +209,7 @@ impl Engine {
                 record.clean_generation = record.content.changed;
             } else {
                 record.clean_generation = frozen.generation;
-                take_base(&mut record.content);
-                take_base(&mut state.synced);
+                state.contents().for_each(take_base);
             }
             let remote = Remote {
                 key: key.into(),
