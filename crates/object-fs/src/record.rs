@@ -130,6 +130,13 @@ impl Record {
         self.content.changed > self.clean_generation
     }
 
+    /// Whether it was changed here in a way that its object is to show. (Directories have no
+    /// content.)
+    pub(crate) fn is_dirty(&self) -> bool {
+        let is_dir = self.attributes.file_type == FileType::Directory;
+        self.is_attributes_dirty() || !is_dir && self.is_content_dirty()
+    }
+
     pub(crate) fn is_attributes_dirty(&self) -> bool {
         self.attributes_version > self.clean_attributes_version
     }

@@ -11,7 +11,7 @@ use super::Engine;
 use crate::{
     fault, metadata,
     node::Node,
-    record::{Knowledge, Remote},
+    record::{Knowledge, Record, Remote},
 };
 
 impl Engine {
@@ -49,19 +49,17 @@ impl Engine {
                 return Ok(());
             }
             let (mut batch, mut runs) = (Batch::default(), Vec::new());
-            if meta.etag != remote.etag || meta.size != remote.size {
+            let is_ours = state.record.is_dirty();
+            if !is_ours && (meta.etag != remote.etag || meta.size != remote.size) {
                 // Newer than the listing: the content is not what we thought either.
                 runs = self.take_content(&mut state, &meta, &mut batch)?;
             }
-            let record = &mut state.record;
-            if let Some(found) = &meta.metadata {
-                metadata::apply(found, &mut record.attributes);
+            // What was changed here since it was listed is what is known: the upload sees to what
+            // others have changed.
+            if !is_ours {
+                take_attributes(&mut state.record, &meta, target);
             }
-            if record.attributes.file_type == FileType::Symlink {
-                record.attributes.size = meta.size;
-                record.target = target;
-            }
-            record.knowledge = Knowledge::Known;
+            state.record.knowledge = Knowledge::Known;
             self.save(&state, &mut batch);
             (self.index.submit(batch), runs)
         };
@@ -90,6 +88,16 @@ impl Engine {
         let text = String::from_utf8(chunks.concat())
             .map_err(|e| VfsError::caused_by(ErrorKind::Io, "a link's target is not UTF-8", e))?;
         Ok(Some(text.into()))
+    }
+}
+
+fn take_attributes(record: &mut Record, meta: &ObjectMeta, target: Option<Box<str>>) {
+    if let Some(found) = &meta.metadata {
+        metadata::apply(found, &mut record.attributes);
+    }
+    if record.attributes.file_type == FileType::Symlink {
+        record.attributes.size = meta.size;
+        record.target = target;
     }
 }
 

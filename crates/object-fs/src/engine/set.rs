@@ -60,22 +60,34 @@ impl Engine {
 
     async fn resize(self: &Arc<Self>, node: &Arc<Node>, change: &Change<'_>) -> VfsResult<()> {
         let gate = node.writing.lock().await;
-        let next = change.check(&*node.lock()?, self.now())?;
-        let tail = self.cut_block(node, next.size).await?;
-        {
-            let locked = node.lock();
-            let mut state = locked.inspect_err(|_| self.free_tail(tail))?;
-            let next = change
-                .check(&state, self.now())
-                .inspect_err(|_| self.free_tail(tail))?;
-            self.load_data(&mut state)?;
-            cut(&mut state, next.size, tail)?;
-            take_attributes(&mut state, next);
-            self.note_unsynced(node.inode);
-            self.touch_queue(&mut state);
-        }
+        while !self.try_resize(node, change).await? {}
         drop(gate);
         self.commit_node(node).await
+    }
+
+    /// Under the writing gate; not done if the object became another one meanwhile.
+    async fn try_resize(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        change: &Change<'_>,
+    ) -> VfsResult<bool> {
+        let next = change.check(&*node.lock()?, self.now())?;
+        let epoch = self.base_epoch(node)?;
+        let tail = self.cut_block(node, next.size).await?;
+        let locked = node.lock();
+        let mut state = locked.inspect_err(|_| self.free_tail(tail))?;
+        let next = change
+            .check(&state, self.now())
+            .inspect_err(|_| self.free_tail(tail))?;
+        if state.loaded()?.base_epoch != epoch {
+            self.free_tail(tail);
+            return Ok(false);
+        }
+        cut(&mut state, next.size, tail)?;
+        take_attributes(&mut state, next);
+        self.note_unsynced(node.inode);
+        self.touch_queue(&mut state);
+        Ok(true)
     }
 
     fn free_tail(&self, tail: Option<Run>) {
@@ -124,10 +136,11 @@ fn cut(state: &mut NodeState, size: u64, tail: Option<Run>) -> VfsResult<()> {
     let data = state.loaded()?;
     data.is_unsynced = true;
     if shrinks {
-        let gone = size.div_ceil(BLOCK_LEN)..u64::MAX / BLOCK_LEN;
+        // A last block that is there and was not cut was fetched meanwhile: the object has it too.
+        let first = size / BLOCK_LEN;
         let last = data.extents.iter().last();
-        let end = last.map_or(gone.start, |(first, e)| first + u64::from(e.run.count));
-        let gone = gone.start..end.max(gone.start);
+        let end = last.map_or(first, |(first, e)| first + u64::from(e.run.count));
+        let gone = first..end.max(first);
         let removed = data.extents.remove(gone.clone());
         data.touch(&gone, removed);
         data.base_epoch += 1;
@@ -143,4 +156,30 @@ fn cut(state: &mut NodeState, size: u64, tail: Option<Run>) -> VfsResult<()> {
         data.touch(&(block..block + 1), replaced);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::fetch::Window,
+        tests::{Bench, pattern},
+    };
+
+    #[tokio::test]
+    async fn a_fetch_that_ends_during_a_cut_brings_nothing_back_from_behind_it() {
+        let bench = Bench::new().await;
+        bench.insert("f", pattern(1, 10_000));
+        bench.fs().sync(None).await.unwrap();
+        let engine = bench.fs().engine();
+        let inode = bench.find("f").await.unwrap().inode;
+        let node = engine.node(inode).unwrap();
+        let tail = engine.cut_block(&node, 5_000).await.unwrap();
+        engine.fetch(&node, 1..2, Window(0)).await.unwrap();
+        cut(&mut node.state.lock(), 5_000, tail).unwrap();
+        bench.resize("f", 10_000).await.unwrap();
+        let mut whole = pattern(1, 5_000);
+        whole.resize(10_000, 0);
+        assert!(bench.read("f").await.unwrap() == whole);
+    }
 }

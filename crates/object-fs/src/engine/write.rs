@@ -105,10 +105,17 @@ impl Engine {
         bytes: Bytes,
     ) -> VfsResult<()> {
         let blocks = blocks_of(range);
-        let whole = self.fill_up(node, range, bytes).await?;
-        let runs = self.write_blocks(whole).await?;
-        let mut state = node.lock().inspect_err(|_| self.free_all(&runs))?;
-        self.load_data(&mut state)?;
+        let (runs, mut state) = loop {
+            let epoch = self.base_epoch(node)?;
+            let whole = self.fill_up(node, range, bytes.clone()).await?;
+            let runs = self.write_blocks(whole).await?;
+            let mut state = node.lock().inspect_err(|_| self.free_all(&runs))?;
+            if state.loaded()?.base_epoch == epoch {
+                break (runs, state);
+            }
+            // What it was filled up with may be of an object before.
+            self.free_all(&runs);
+        };
         let generation = state.record.content.generation;
         let data = state.loaded()?;
         let mut first = blocks.start;
@@ -125,6 +132,13 @@ impl Engine {
         }
         self.note_written(caller, &mut state, range.end);
         Ok(())
+    }
+
+    /// Another one whenever what is not in the cache may have become something else.
+    pub(crate) fn base_epoch(&self, node: &Node) -> VfsResult<u64> {
+        let mut state = node.lock()?;
+        self.load_data(&mut state)?;
+        Ok(state.loaded()?.base_epoch)
     }
 
     pub(crate) fn free_all(&self, runs: &[Run]) {

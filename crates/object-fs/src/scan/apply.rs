@@ -246,9 +246,7 @@ impl Engine {
         if *remote.key != *object.key {
             return Ok(());
         }
-        let is_dir = state.record.attributes.file_type == FileType::Directory;
-        let is_dirty =
-            state.record.is_attributes_dirty() || !is_dir && state.record.is_content_dirty();
+        let is_dirty = state.record.is_dirty();
         if remote.etag == object.etag && remote.size == object.size {
             if !is_dirty && learn_more(&mut state.record, object, self.now()) {
                 let mut batch = Batch::default();

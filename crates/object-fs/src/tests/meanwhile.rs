@@ -1,7 +1,9 @@
 //! What one does while another waits: on one thread, whose turns are counted.
 
+use object_store::ObjectStore as _;
+
 use super::*;
-use crate::{node::Node, upload::Work};
+use crate::{engine::fetch::Fetch, node::Node, upload::Work};
 
 /// Turns of everybody else before a disk has answered: more than anything here takes.
 const TURNS: u32 = 1_000;
@@ -96,7 +98,7 @@ async fn what_the_bucket_replaced_does_not_come_back_with_a_commit_that_was_unde
     committed.unwrap();
     drop(file);
     bench.crash(|| true).await;
-    assert_eq!(bench.read("f").await.unwrap(), pattern(2, 50_000));
+    assert!(bench.read("f").await.unwrap() == pattern(2, 50_000));
 }
 
 #[tokio::test]
@@ -110,7 +112,7 @@ async fn what_the_bucket_replaced_does_not_come_back_with_an_eviction_that_was_u
     assert_eq!(bench.fs().status().cache_used_bytes, 0);
     drop(file);
     bench.crash(|| true).await;
-    assert_eq!(bench.read("f").await.unwrap(), pattern(2, 50_000));
+    assert!(bench.read("f").await.unwrap() == pattern(2, 50_000));
 }
 
 #[tokio::test]
@@ -153,7 +155,65 @@ async fn an_object_that_goes_while_a_commit_is_under_way_is_no_base_any_more() {
     drop(file);
     bench.crash(|| true).await;
     let whole = [vec![7; 4_096], pattern(1, 10_000)[4_096..].to_vec()].concat();
-    assert_eq!(bench.read("f").await.unwrap(), whole);
+    assert!(bench.read("f").await.unwrap() == whole);
     bench.drain().await;
     assert!(bench.object("f") == whole);
+}
+
+/// Beyond what comes in with the first byte of a cold file.
+const FAR: usize = 5 << 20;
+const LEN: usize = 8 << 20;
+
+/// Writes to a file of which only the start is in the cache; while the write waits for what is
+/// behind it, others put another object, which is listed.
+async fn write_meanwhile(bench: &Bench, theirs: &[u8]) {
+    bench.insert("f", pattern(1, LEN));
+    bench.fs().sync(None).await.unwrap();
+    let file = bench.node("f").await;
+    bench.fs().read(&root(), file.inode, 0, 100).await.unwrap();
+    bench
+        .until("what is read ahead is here", |_| {
+            let mut state = file.state.lock();
+            let mut fetches = state.loaded().unwrap().fetches.iter();
+            !fetches.any(Fetch::is_under_way)
+        })
+        .await;
+    let closed = bench.gate.close().await;
+    let others = async {
+        turns_until(|| bench.gate.waiting() > 0).await;
+        bench.insert("f", theirs.to_vec());
+        let listed = bench.store.list("f", None).await.unwrap();
+        let engine = bench.fs().engine();
+        engine.take_in(&listed.objects[0]).await.unwrap();
+        drop(closed);
+    };
+    let (written, ()) = futures::join!(bench.write("f", 100, vec![7; FAR]), others);
+    written.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_write_does_not_change_is_of_one_object() {
+    let bench = bench().await;
+    let mut whole = pattern(2, LEN);
+    write_meanwhile(&bench, &whole).await;
+    whole[100..100 + FAR].fill(7);
+    assert!(bench.read("f").await.unwrap() == whole);
+}
+
+#[tokio::test]
+async fn a_write_to_what_was_listed_meanwhile_is_a_conflict_with_what_others_put_later() {
+    let bench = bench().await;
+    write_meanwhile(&bench, &pattern(2, LEN)).await;
+    let old = Metadata::from([("file-mtime".to_owned(), "1".to_owned())]);
+    bench.store.insert("f", "theirs", old);
+    let found = bench.find("f").await.unwrap();
+    assert_eq!(found.size, LEN as u64);
+    assert!(found.mtime.seconds > 0, "it was written just now");
+    let file = bench.node("f").await;
+    bench.upload_now(&file);
+    bench.at_rest(&file).await;
+    assert_eq!(bench.read("f").await.unwrap(), b"theirs");
+    let kept = format!(".conflicts/{}", bench.list(".conflicts").await[0]);
+    let kept = bench.read(&kept).await.unwrap();
+    assert!(kept[100..100 + FAR].iter().all(|byte| *byte == 7));
 }
