@@ -13,7 +13,20 @@ pub(crate) const KEY_LEN_MAX: usize = 1_023;
 /// Objects of our own, never shown as files.
 pub(crate) const RESERVED_PREFIX: &str = ".causeway/";
 /// Directory for local copies of files that were changed on both sides.
-pub(crate) const CONFLICTS_DIR: &str = ".conflicts";
+const CONFLICTS_DIR: &str = ".conflicts";
+
+/// The name of that directory, where so many others are taken by something else.
+pub(crate) fn conflicts_dir(taken: u64) -> String {
+    match taken {
+        0 => CONFLICTS_DIR.to_owned(),
+        taken => format!("{CONFLICTS_DIR}~{taken}"),
+    }
+}
+
+pub(crate) fn is_conflicts_dir(name: &str) -> bool {
+    let taken = name.rsplit_once('~').and_then(|(_, n)| n.parse().ok());
+    name == conflicts_dir(taken.unwrap_or(0))
+}
 
 pub(crate) fn of_inode(inode: Inode) -> [u8; 8] {
     inode.0.to_be_bytes()

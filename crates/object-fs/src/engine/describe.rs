@@ -157,7 +157,9 @@ impl Engine {
 const LOOKED_AT_MAX: usize = 20_000;
 
 fn state_of(item: Option<&ItemStatus>, path: &str) -> FileState {
-    let is_copy = path.split('/').next() == Some(keys::CONFLICTS_DIR) && path.contains('/');
+    let is_copy = path
+        .split_once('/')
+        .is_some_and(|(dir, _)| keys::is_conflicts_dir(dir));
     match item {
         Some(item) if item.failures > 0 => FileState::Failed {
             reason: item.error.clone().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! What others do in the bucket, and what goes wrong there.
 
-use object_store::{Faults, Latency};
+use object_store::{Faults, Latency, ObjectStore as _};
 
 use super::*;
 use crate::FsEvent;
@@ -107,6 +107,70 @@ async fn a_file_changed_on_both_sides_is_kept_twice() {
         kept_as: Some(path),
     };
     assert_eq!((events, bench.fs().status().conflicts), (vec![told], 1));
+}
+
+#[test]
+fn files_of_one_name_that_were_changed_on_both_sides_at_one_moment_are_all_kept() {
+    simulate(async {
+        let mut bench = Bench::simulated(0).await;
+        for dir in ["a", "b"] {
+            bench.make_dir(dir).await.unwrap();
+            bench.put(&format!("{dir}/f"), "one").await;
+        }
+        bench.drain().await;
+        let began = bench.clock.now();
+        for key in ["a/f", "b/f"] {
+            let node = bench.find(key).await.unwrap().inode;
+            bench.write(key, 0, format!("ours, {key}")).await.unwrap();
+            bench.insert(key, "theirs");
+            let engine = bench.fs().engine();
+            let node = engine.node(node).unwrap();
+            let theirs = bench.store.head(key).await.unwrap();
+            engine.resolve_conflict(&node, &theirs).await.unwrap();
+        }
+        assert_eq!(bench.clock.now(), began);
+        let mut kept = Vec::new();
+        for name in bench.list(".conflicts").await {
+            kept.push(bench.read(&format!(".conflicts/{name}")).await.unwrap());
+        }
+        kept.sort();
+        assert_eq!(kept, [b"ours, a/f", b"ours, b/f"]);
+        bench.drain().await;
+        assert_eq!(bench.keys().len(), 4, "{:?}", bench.keys());
+        bench.stop().await;
+        bench.assert_sound().await;
+    });
+}
+
+#[tokio::test]
+async fn what_was_changed_on_both_sides_is_kept_though_a_file_has_the_name_of_the_directory() {
+    let mut bench = Bench::new().await;
+    bench.put(".conflicts", "a file").await;
+    bench.put("d", "one").await;
+    bench.drain().await;
+    bench.store.set_faults(Faults {
+        offline: true,
+        ..Faults::default()
+    });
+    bench.write("d", 0, "here").await.unwrap();
+    bench.commit("d").await.unwrap();
+    bench.insert("d", "there");
+    bench.store.set_faults(Faults::default());
+    bench.drain().await;
+    assert_eq!(bench.list("").await, [".conflicts", ".conflicts~1", "d"]);
+    assert_eq!(bench.read(".conflicts").await.unwrap(), b"a file");
+    let path = format!(".conflicts~1/{}", bench.list(".conflicts~1").await[0]);
+    assert_eq!(bench.object(&path), "here");
+    let state = bench.fs().file_status(&path).await.unwrap().state;
+    assert_eq!(state, ::model::FileState::Conflict);
+    let told = FsEvent::Conflict {
+        path: "d".into(),
+        policy: ConflictPolicy::KeepBoth,
+        kept_as: Some(path),
+    };
+    assert_eq!(bench.fs().take_events(), [told]);
+    bench.stop().await;
+    bench.assert_sound().await;
 }
 
 /// A file with five bytes of which two were changed here while others put an object there.

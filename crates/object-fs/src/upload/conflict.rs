@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache::{Batch, Run, Table, Ticket};
 use model::ConflictPolicy;
 use object_store::{ObjectMeta, StoreErrorKind};
-use vfs::{Attributes, FileType, VfsResult};
+use vfs::{Attributes, FileType, Inode, VfsResult};
 
 use crate::{
     engine::{DIR_SIZE, Engine, ROOT, touch_dir},
@@ -55,8 +55,7 @@ impl Engine {
         let conflicts = self.conflicts_dir().await?;
         let ticket = self.move_aside(node, &conflicts, theirs)?;
         self.durable(ticket).await?;
-        let name = node.lock()?.record.name.clone();
-        Ok(format!("{}/{name}", keys::CONFLICTS_DIR))
+        self.path_of(node.inode)
     }
 
     /// The local change is dropped; the bucket's content takes its place.
@@ -123,7 +122,7 @@ impl Engine {
         batch.remove(Table::Names, old_name);
         let old_listing = keys::of_listing(state.record.parent, node.inode);
         batch.remove(Table::Listing, old_listing);
-        let name = aside_name(&state.record.name, self.clock.wall().as_millis());
+        let name = self.free_aside_name(conflicts.inode, &state.record.name)?;
         let was = std::mem::replace(&mut state.record.name, name.into());
         state.record.parent = conflicts.inode;
         if state.record.claim.as_deref() == Some(&*theirs.key) {
@@ -153,13 +152,34 @@ impl Engine {
         Ok(self.index.submit(batch))
     }
 
+    /// A name for a local copy that no other one has, of the same moment perhaps.
+    fn free_aside_name(&self, conflicts: Inode, name: &str) -> VfsResult<String> {
+        let mut wall_ms = self.clock.wall().as_millis();
+        loop {
+            let aside = aside_name(name, wall_ms);
+            if self.find(conflicts, &aside)?.is_none() {
+                return Ok(aside);
+            }
+            wall_ms += 1;
+        }
+    }
+
     /// The directory for local copies, made when first needed.
     async fn conflicts_dir(&self) -> VfsResult<Arc<Node>> {
         let (node, ticket) = {
             let mut namespace = self.namespace.lock();
-            if let Some(found) = self.find(ROOT, keys::CONFLICTS_DIR)? {
-                return self.node(found);
-            }
+            let mut taken = 0;
+            let name = loop {
+                let name = keys::conflicts_dir(taken);
+                let Some(found) = self.find(ROOT, &name)? else {
+                    break name;
+                };
+                let node = self.node(found)?;
+                if node.lock()?.record.attributes.file_type == FileType::Directory {
+                    return Ok(node);
+                }
+                taken += 1;
+            };
             let root = self.node(ROOT)?;
             let mut locked = Locked::new(&[&root])?;
             let now = self.now();
@@ -176,7 +196,7 @@ impl Engine {
                 mtime: now,
                 ctime: now,
             };
-            let record = Record::new(attributes, ROOT, keys::CONFLICTS_DIR);
+            let record = Record::new(attributes, ROOT, &name);
             let mut batch = Batch::default();
             self.put_name(&record, &mut batch);
             let node = Arc::new(Node::new(record));
