@@ -1,7 +1,7 @@
 //! From the log to the ledger.
 //!
 //! Compaction writes a session anew at the log's end, behind messages that wait for it. So what
-//! the log says of a session before it says that there is one counts from then on.
+//! the log says of a session's queue before it says that there is one counts from then on.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Replay {
     ledger: Ledger,
-    /// What is said of sessions that were not there yet, in order.
+    /// What is said of the queues of sessions that were not there yet, in order.
     early: HashMap<Uid, Vec<Record>>,
 }
 
@@ -41,18 +41,14 @@ impl Replay {
                 self.apply(record);
             }
             Record::Message(message) => self.take_message(message),
-            Record::Sent(uid, _)
-            | Record::Settled(uid, _)
-            | Record::Received(uid, _)
-            | Record::Inbound(uid, _)
-            | Record::InboundDone(uid, _)
-                if !self.is_there(uid) =>
-            {
+            // The queue of a session is not in its record.
+            Record::Settled(uid, _) | Record::Received(uid, _) if !self.is_there(uid) => {
                 self.early.entry(uid).or_default().push(record);
             }
-            Record::Sent(..)
-            | Record::Settled(..)
+            // Everything else of it is, and as it was later.
+            Record::Settled(..)
             | Record::Received(..)
+            | Record::Sent(..)
             | Record::Inbound(..)
             | Record::InboundDone(..)
             | Record::Retained(_) => self.apply(record),

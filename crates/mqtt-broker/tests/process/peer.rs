@@ -34,6 +34,9 @@ pub(crate) fn secret(name: &str) -> String {
 pub(crate) fn broker(dir: &Path, address: SocketAddr) -> Broker {
     let mut config = BrokerConfig::new(dir, "causeway");
     config.tcp = Some(address);
+    // The offline store's log is made shorter all the time.
+    config.offline.segment_len = 8 * 1024;
+    config.offline.compact_len_min = 16 * 1024;
     Broker::start(config, Clock::system()).unwrap()
 }
 

@@ -284,3 +284,31 @@ fn what_waits_for_a_session_is_there_though_the_log_says_so_before_it_names_the_
         assert_eq!(rig.drain(&client), sent, "of {messages}");
     }
 }
+
+#[test]
+fn what_a_session_has_not_released_is_known_though_the_log_says_so_before_it_names_the_session() {
+    // The same identifier again and again, so that what is said of an old message is seen.
+    let packet_id = PacketId::MIN;
+    for messages in 1..60 {
+        let mut rig = Rig::new(small());
+        let publisher = rig.attach("GID_a@@@pub", false);
+        let receiver = rig.attach("GID_a@@@sub", false);
+        rig.subscribe(&receiver, "updates/#");
+        let publish = |rig: &mut Rig| {
+            let parts = MessageRef {
+                qos: QoS::ExactlyOnce,
+                ..plain("updates/a")
+            };
+            rig.publish_from(Some((publisher.at.0, packet_id)), parts);
+            rig.commit();
+        };
+        for _ in 0..messages {
+            publish(&mut rig);
+            rig.offline.release_inbound(publisher.at.0, packet_id);
+        }
+        publish(&mut rig);
+        let mut rig = rig.crash(0);
+        let publisher = rig.attach("GID_a@@@pub", false);
+        assert_eq!(publisher.inbound, [packet_id.get()], "of {messages}");
+    }
+}
