@@ -25,6 +25,7 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 struct State {
     bucket_failure: Option<ErrorCode>,
+    open_panics: bool,
     dirty_bytes: BTreeMap<String, u64>,
     slow_sync: bool,
     served: BTreeMap<String, ShareSettings>,
@@ -38,6 +39,10 @@ pub(crate) struct FakeShares(pub(crate) Arc<World>);
 impl World {
     pub(crate) fn fail_bucket(&self, code: Option<ErrorCode>) {
         self.state.lock().bucket_failure = code;
+    }
+
+    pub(crate) fn open_panics(&self, panics: bool) {
+        self.state.lock().open_panics = panics;
     }
 
     pub(crate) fn set_dirty(&self, share: &str, bytes: u64) {
@@ -82,6 +87,8 @@ impl ShareFactory for FakeShares {
 
     async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure> {
         std::fs::create_dir_all(dir).unwrap();
+        let panics = self.0.state.lock().open_panics;
+        assert!(!panics, "the engine meets what it did not think of");
         self.0.note("open", settings);
         let (world, settings) = (Arc::clone(&self.0), settings.clone());
         Ok(Arc::new(FakeShare { world, settings }))

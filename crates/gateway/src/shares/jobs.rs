@@ -1,8 +1,9 @@
 //! Work for one share that waits: it runs beside the loop and comes back as an event.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
 
 use clock::Clock;
+use futures::FutureExt as _;
 use model::{ErrorCode, Failure, ShareSettings};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -81,12 +82,18 @@ impl Opening {
 
     async fn open(&self) -> OpenOutcome {
         let dir = self.cache_dir.join(self.place.as_str());
-        match self.factory.open(&self.settings, &dir).await {
-            Ok(share) => {
+        let opening = AssertUnwindSafe(self.factory.open(&self.settings, &dir));
+        match opening.catch_unwind().await {
+            Ok(Ok(share)) => {
                 let with = self.settings.clone();
                 OpenOutcome::Opened(Box::new(Opened { share, with }))
             }
-            Err(failure) => OpenOutcome::Failed(failure),
+            Ok(Err(failure)) => OpenOutcome::Failed(failure),
+            // Whoever waits for the share would wait for ever. The log has the panic.
+            Err(_) => {
+                let text = "opening the share ended in a panic";
+                OpenOutcome::Failed(Failure::new(ErrorCode::Internal, text))
+            }
         }
     }
 

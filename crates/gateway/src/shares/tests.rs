@@ -178,6 +178,19 @@ async fn a_new_share_without_a_bucket_fails_alone_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_share_whose_engine_panics_fails_and_is_tried_again() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
+    world.open_panics(true);
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    assert_eq!(site.error_of("a"), Some(ErrorCode::Internal));
+    world.open_panics(false);
+    site.until(|site| site.error_of("a").is_none()).await;
+    assert_eq!(world.served(), ["a"]);
+}
+
+#[tokio::test]
 async fn a_bucket_that_is_taken_away_is_reported_while_its_share_is_served() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
     let site = Site::start(dir.path(), &world);
