@@ -180,7 +180,8 @@ impl Output {
 
     /// As if it were new, but with its memory.
     pub(crate) fn reset(&mut self) {
-        self.sent(usize::MAX);
+        self.bytes.clear();
+        self.sent = 0;
         self.held = None;
         self.unsent.clear();
         self.told.clear();

@@ -272,3 +272,18 @@ fn a_message_that_its_socket_does_not_take_is_not_delivered_yet() {
     wait_until(|| deliveries(&lab.0, "lab").1 == all);
     assert!(deliveries(&lab.0, "lab").0 >= all - with_kernel);
 }
+
+#[test]
+fn a_client_that_goes_while_its_socket_has_taken_part_of_a_message_harms_nobody() {
+    let lab = Lab::start();
+    let deaf = lab.subscriber("deaf", "lab/x", QoS::AtMostOnce);
+    let mut publisher = lab.client("pub", V5);
+    let payload = "m".repeat(60_000);
+    while lab.0.broker.metrics().messages_dropped == 0 {
+        publisher.say("lab/x", &payload, Delivery::AtMostOnce);
+        publisher.ping();
+    }
+    deaf.hang_up();
+    wait_until(|| lab.0.broker.metrics().clients == 1);
+    publisher.ping();
+}
