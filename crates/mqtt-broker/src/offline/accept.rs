@@ -61,20 +61,36 @@ impl Offline {
         !self.is_empty() && self.state.lock().ledger.of_client(client_id).is_some()
     }
 
-    /// Puts a message where it must wait, and keeps it if it is to be retained.
+    /// Keeps a message for those who subscribe later; returns when its publisher is to be answered.
+    pub(crate) fn retain(&self, outgoing: &Outgoing<'_>) -> Result<Option<Lsn>, NotKept> {
+        let mut state = self.state.lock();
+        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+            return Err(NotKept::Full);
+        }
+        if !self.may_retain(&state, outgoing) {
+            return Ok(None);
+        }
+        let lsn = state.record(Record::Retained(outgoing.share()));
+        self.changed(&state);
+        Ok((outgoing.parts.qos > QoS::AtMostOnce).then_some(lsn))
+    }
+
+    /// Puts a message where it must wait.
     pub(crate) fn publish(&self, publication: &Publication<'_, '_>) -> Result<Kept, NotKept> {
         let parts = publication.outgoing.parts;
-        let retained = parts.retain && publication.to.is_none();
         let stored = parts.qos > QoS::AtMostOnce
             && (publication.to.is_some() || self.interest.is_there(publication.parent));
         let inbound = publication.from.zip(publication.inbound);
         let chosen = publication.chosen;
-        if !retained && !stored && inbound.is_none() && chosen.is_empty() {
+        if !stored && inbound.is_none() && chosen.is_empty() {
             return Ok(Kept::default());
         }
         let mut state = self.state.lock();
         if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
             return Err(NotKept::Full);
+        }
+        if inbound.is_some_and(|(uid, id)| is_received(&state, uid, id)) {
+            return Ok(known(&state));
         }
         let members = chosen.iter().map(|member| wanted_by(&state, member));
         let mut wanted: Vec<Wanted> = members.collect::<Option<_>>().ok_or(NotKept::Gone)?;
@@ -82,14 +98,6 @@ impl Offline {
             wanted.extend(wanted_by_all(&state, publication));
         }
         let (mut lsn, count) = (None, wanted.len());
-        // First, since it may be done twice: who publishes `QoS` 2 again after a crash is told
-        // that it was received as soon as the record below is there.
-        if retained && self.may_retain(&state, publication.outgoing) {
-            let kept = state.record(Record::Retained(publication.outgoing.share()));
-            if parts.qos > QoS::AtMostOnce {
-                lsn = Some(kept);
-            }
-        }
         let inbound = inbound.map(|(uid, id)| (uid, id.get()));
         if !wanted.is_empty() {
             let id = state.ledger.next_message();
@@ -118,6 +126,12 @@ impl Offline {
         let mut state = self.state.lock();
         if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
             return Err(NotKept::Full);
+        }
+        if state.ledger.session(from).is_none() {
+            return Err(NotKept::Gone);
+        }
+        if is_received(&state, from, packet_id) {
+            return Ok(known(&state));
         }
         let until = Some(state.record(Record::Inbound(from, packet_id.get())));
         self.changed(&state);
@@ -244,6 +258,21 @@ impl Offline {
             };
             self.tally.expired.fetch_add(dropped, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether a session has published a message of `QoS` 2 with this identifier already, over another
+/// connection.
+fn is_received(state: &State, uid: Uid, packet_id: PacketId) -> bool {
+    let session = state.ledger.session(uid);
+    session.is_some_and(|session| session.inbound.contains(&packet_id.get()))
+}
+
+/// Nobody gets it again; that it is known may not be on disk yet.
+const fn known(state: &State) -> Kept {
+    Kept {
+        receivers: 0,
+        until: Some(state.lsn),
     }
 }
 

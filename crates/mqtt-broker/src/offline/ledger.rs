@@ -135,9 +135,10 @@ impl Ledger {
         } else {
             let key = self.sessions.insert(Session::new(&record));
             self.by_uid.insert(uid, key);
-            self.by_client.insert(Arc::clone(&record.client_id), uid);
             key
         };
+        // Another life of the same client may have been read meanwhile, a second time.
+        self.by_client.insert(Arc::clone(&record.client_id), uid);
         self.resubscribe(key, record.subscriptions);
         let Some(session) = self.sessions.get_mut(key) else {
             return;

@@ -129,6 +129,8 @@ impl Live {
         let counts = is_new
             && delivery.qos() == before.delivery.qos()
             && publish.properties.is_empty()
+            // Who subscribes meanwhile must get those behind what it was told is retained.
+            && !publish.retain
             && publish.payload.len() <= before.payload.len()
             && publish.topic == before.topic.as_str();
         counts.then(|| Incoming {

@@ -73,7 +73,7 @@ enum Keep {
     /// Know that it was received, as it is of `QoS` 2 and its publisher may ask again after a
     /// crash.
     Receipt,
-    /// Take it for those for whom it must wait, retain it, and know that it was received.
+    /// Take it for those for whom it must wait, and know that it was received.
     Message,
 }
 
@@ -84,6 +84,8 @@ struct Targets {
     client: Option<(Seat, ChannelId)>,
     shards: ShardSet,
     shared: Vec<SharedId>,
+    /// Those who subscribe later.
+    retain: bool,
     /// The offline store.
     store: Keep,
     /// What its publisher waits for then.
@@ -92,7 +94,7 @@ struct Targets {
 
 impl Targets {
     fn is_empty(&self) -> bool {
-        self.store == Keep::Nothing && self.is_for_nobody_here()
+        !self.retain && self.store == Keep::Nothing && self.is_for_nobody_here()
     }
 }
 
@@ -163,7 +165,7 @@ impl Shard {
         incoming: Incoming<'a>,
     ) -> Option<Precedent<'a>> {
         let outgoing = self.take_in(slot, &incoming);
-        let targets = self.targets(&incoming.topic, incoming.uplink, outgoing.parts.qos);
+        let targets = self.targets(&incoming.topic, incoming.uplink, &outgoing);
         let Some(targets) = targets else {
             self.trace_incoming(slot, outgoing.id, &incoming, "no_receiver");
             self.counters().messages_no_receiver.one();
@@ -300,7 +302,7 @@ impl Shard {
         });
         let precedence = self.shared.registry.rules().precedence(topic.parent());
         let outgoing = outgoing.traced(id).ranked(precedence);
-        let targets = self.targets(topic, uplink, outgoing.parts.qos);
+        let targets = self.targets(topic, uplink, &outgoing);
         let code = targets.as_ref().map_or("no_receiver", |_| "accepted");
         if let Some(id) = id {
             self.trace_will(client_id, (id, topic.as_str()), code);
@@ -319,18 +321,24 @@ impl Shard {
 
     /// `None` if the one client that it is for is not connected, and has no session in which
     /// the message could wait.
-    fn targets(&self, topic: &TopicName<'_>, uplink: bool, qos: QoS) -> Option<Targets> {
+    fn targets(
+        &self,
+        topic: &TopicName<'_>,
+        uplink: bool,
+        outgoing: &Outgoing<'_>,
+    ) -> Option<Targets> {
         let mut targets = Targets {
             receiver: uplink,
             client: None,
             shards: 0,
             shared: Vec::new(),
+            retain: false,
             store: Keep::Nothing,
             until: None,
         };
         match topic.destination() {
             Destination::Client(client_id) => {
-                let waits = qos > QoS::AtMostOnce;
+                let waits = outgoing.parts.qos > QoS::AtMostOnce;
                 match self.shared.routes.seat(client_id) {
                     Some((_, _, true)) if waits => targets.store = Keep::Message,
                     Some((seat, channel, _)) => targets.client = Some((seat, channel)),
@@ -342,6 +350,9 @@ impl Shard {
             }
             Destination::Subscribers => {
                 targets.store = Keep::Message;
+                // Before it is seen who subscribes: who does so meanwhile gets one or the other.
+                targets.retain = outgoing.parts.retain;
+                self.retain(outgoing, &mut targets);
                 let shared = &self.shared.shared_subscriptions;
                 targets.shared = shared.matching(topic.as_str());
                 let places = Places::from(topic.as_str());
@@ -355,6 +366,16 @@ impl Shard {
         Some(targets)
     }
 
+    /// Retains the message, if that is still to be done. First, as it may be done twice: who
+    /// publishes `QoS` 2 again after a crash is told that it was received if the store knows it.
+    fn retain(&self, outgoing: &Outgoing<'_>, targets: &mut Targets) {
+        if targets.retain
+            && let Ok(until) = self.shared.offline.retain(outgoing)
+        {
+            (targets.retain, targets.until) = (false, until);
+        }
+    }
+
     /// Gives the message to those of `targets` who have room; the others remain there.
     fn give_out(
         &mut self,
@@ -364,6 +385,14 @@ impl Shard {
         targets: &mut Targets,
     ) {
         let mut dropped = 0;
+        self.retain(outgoing, targets);
+        if targets.retain && must_do_without(outgoing.parts.qos, &mut dropped) {
+            targets.retain = false;
+        }
+        if targets.retain && from.publisher.slot().is_some() {
+            // What subscribers have seen must not be older than what is retained.
+            return;
+        }
         let shared = std::mem::take(&mut targets.shared);
         let mut chosen = Vec::new();
         for shared in shared {
@@ -396,7 +425,8 @@ impl Shard {
             let members: Vec<Member> = chosen.iter().map(|(_, member)| *member).collect();
             match self.give_store(from, topic, outgoing, (targets.store, &members)) {
                 Ok(kept) => {
-                    (targets.store, targets.until) = (Keep::Nothing, kept.until);
+                    targets.store = Keep::Nothing;
+                    targets.until = targets.until.max(kept.until);
                     chosen.clear();
                 }
                 Err(_) if outgoing.parts.qos == QoS::AtMostOnce => {
@@ -423,7 +453,7 @@ impl Shard {
         if let (Keep::Receipt, Some(uid), Some(inbound)) = (keep, from.uid, from.inbound) {
             return offline.note_inbound(uid, inbound);
         }
-        if !outgoing.parts.retain && chosen.is_empty() && offline.is_empty() {
+        if chosen.is_empty() && offline.is_empty() {
             return Ok(Kept::default());
         }
         offline.publish(&Publication {
@@ -637,7 +667,7 @@ impl Shard {
 
     /// To find out that the console has no room costs less than to make a message for it.
     fn is_worth_trying(&self, topic: &Topic, outgoing: &Outgoing<'_>, targets: &Targets) -> bool {
-        let others = targets.client.is_some() || !targets.shared.is_empty();
+        let others = targets.retain || targets.client.is_some() || !targets.shared.is_empty();
         let others = others || targets.shards != 0;
         let payload = outgoing.parts.payload;
         others || !targets.receiver || self.shared.hub.has_room(topic, payload.len())

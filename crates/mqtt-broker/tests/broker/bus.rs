@@ -10,12 +10,12 @@ use mqtt_broker::{
 use mqtt_codec::{
     Ack, Connect, Disconnect, Packet, PacketId, Properties, Property,
     ProtocolVersion::{V5, V311},
-    QoS, ReasonCode, Will,
+    Publish, QoS, ReasonCode, Will,
 };
 
 use crate::{
     kit::{Device, Kit, next, next_presence, next_uplink},
-    lab::qos2,
+    lab::{LAB, Lab, qos1, qos2},
     raw::{Raw, Said, connect_packet},
 };
 
@@ -436,4 +436,29 @@ async fn what_a_publisher_of_qos_2_could_not_give_before_it_was_lost_is_given_wh
         Said::PubRec(7, ReasonCode::Success, String::new())
     );
     assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"two");
+}
+
+#[tokio::test]
+async fn a_retained_message_is_there_for_new_subscribers_though_others_have_no_room() {
+    let lab = Lab::start();
+    let registry = lab.0.broker.registry();
+    let (group, results) = (LAB.parse().unwrap(), "csg_result".parse().unwrap());
+    registry.grant(&group, &results, Access::Subscribe).unwrap();
+    let device = lab.0.device("gw-one");
+    let topic = "csg_result/gw-one";
+    let mut raw = Raw::connect(lab.0.address(), &device, V5);
+    for _ in 0..BACKLOG_LEN_MAX {
+        raw.publish(topic, b"before", Some(1));
+        assert!(matches!(raw.recv(), Said::PubAck(..)));
+    }
+    raw.send(&Packet::Publish(Publish {
+        delivery: qos1(1),
+        retain: true,
+        topic,
+        properties: Properties::NONE,
+        payload: b"now",
+    }));
+    assert!(raw.is_silent());
+    let mut late = lab.subscriber("late", "csg_result/#", QoS::AtLeastOnce);
+    assert_eq!(late.see().payload, "now");
 }

@@ -252,6 +252,9 @@ impl Rig {
         parts: MessageRef<'_>,
     ) -> Option<Lsn> {
         let outgoing = Outgoing::borrowed(parts);
+        let retained = parts
+            .retain
+            .then(|| self.offline.retain(&outgoing).unwrap());
         let published = self.offline.publish(&Publication {
             from: from.map(|(uid, _)| uid),
             inbound: from.map(|(_, id)| id),
@@ -261,7 +264,7 @@ impl Rig {
             outgoing: &outgoing,
             now: self.now,
         });
-        published.unwrap().until
+        published.unwrap().until.max(retained.flatten())
     }
 
     pub(super) fn take(&self, client: &Client) -> Vec<Ready> {
