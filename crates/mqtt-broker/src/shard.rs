@@ -25,8 +25,10 @@ mod readable;
 mod share;
 mod slow;
 mod spare;
+mod stalled;
 mod statistics;
 mod store;
+mod targets;
 mod ticker;
 mod tokens;
 mod trace;
@@ -51,10 +53,11 @@ pub(crate) use crew::Shards;
 use crew::Worker;
 use drain::Emptying;
 use fanout::{Fanout, Found};
-use publish::{ShardSet, Waiter};
 use readable::Readable;
 pub(crate) use share::SharedDeliver;
 use spare::Spare;
+use stalled::Waiter;
+use targets::ShardSet;
 pub(crate) use ticker::Ticker;
 use tokens::TokenWatch;
 
@@ -181,7 +184,7 @@ impl Shard {
             readable: Readable::default(),
             commands_until: started,
             dirty: Vec::new(),
-            stalled: publish::none_stalled(),
+            stalled: stalled::none_stalled(),
             throttled: VecDeque::new(),
             slow: SlowList::default(),
             emptying: Emptying::No,

@@ -10,7 +10,7 @@ use crate::{
     wheel::Tick,
 };
 
-use super::{publish::Stalled, readable::Urgency};
+use super::{readable::Urgency, stalled::Stalled};
 
 /// Ticks in one and a half seconds: the patience for each second of keep alive.
 const PATIENCE: u32 = Tick::PER_SECOND * 3 / 2;
