@@ -4,6 +4,7 @@
 //! is missing they fail and say so.
 
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail like one")]
+#![expect(clippy::print_stdout, reason = "a long run says how far it is")]
 
 #[path = "suites/exceptions.rs"]
 mod exceptions;
@@ -17,8 +18,10 @@ use crate::share::{Share, tool};
 /// How many of its tests pjdfstest must at least have passed: less means that it was not run.
 const PASSED_MIN: usize = 180;
 /// Operations of fsx where nobody says how many.
-const FSX_OPERATIONS: &str = "20000";
-const FSX_SEED: &str = "20261124";
+const FSX_OPERATIONS: u64 = 20_000;
+/// Of one run of it: it keeps all its mappings of the file, and each makes all others slower.
+const FSX_OPERATIONS_TOGETHER: u64 = 20_000;
+const FSX_SEED: u64 = 20_261_124;
 
 /// What pjdfstest is told of the machine: Debian's users, and what the kernel offers.
 const PJDFSTEST_SETTINGS: &str = r#"
@@ -35,7 +38,7 @@ entries = [["nobody", "nogroup"], ["daemon", "daemon"]]
 "#;
 
 /// All kinds of access to one file, in a mix of reading and writing. At least a byte each: an
-/// allocation of none is an error (POSIX, posix_fallocate), at which fsx gives up.
+/// allocation of none is an error (POSIX, `posix_fallocate`), at which fsx gives up.
 const FSX_SETTINGS: &str = r"
 flen = 1048576
 [opsize]
@@ -60,8 +63,9 @@ copy_file_range = 2.0
     clippy::disallowed_methods,
     reason = "a test has no main that could pass it"
 )]
-fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name);
+    text.map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// Runs a program to its end, without holding up the file system it uses.
@@ -113,22 +117,30 @@ async fn pjdfstest_passes_but_for_what_a_decision_names() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fsx_finds_every_byte_where_it_was_put() {
     let share = Share::mount().await;
-    let mut command = Command::new(tool("fsx"));
-    let operations = setting("CAUSEWAY_FSX_OPERATIONS", FSX_OPERATIONS);
-    command.args(["-N", &operations]);
-    command.args(["-S", &setting("CAUSEWAY_FSX_SEED", FSX_SEED)]);
-    command.arg("-f").arg(settings_file(&share, FSX_SETTINGS));
-    command.arg("-P").arg(share.scratch());
     let file = share.path().join("exercised");
-    command.arg(&file);
-    let (is_fine, text) = output(command).await;
-    let end = text.len().saturating_sub(20_000);
-    assert!(is_fine, "{}", text.get(end..).unwrap_or(&text));
-    // What is in the bucket in the end is what the file has.
-    let content = tokio::fs::read(&file).await.unwrap();
-    share.drained().await;
-    let object = share.store().object("exercised").unwrap();
-    assert!(object.bytes == content, "the object is not the file");
+    let settings = settings_file(&share, FSX_SETTINGS);
+    let mut left = setting("CAUSEWAY_FSX_OPERATIONS", FSX_OPERATIONS);
+    let mut seed = setting("CAUSEWAY_FSX_SEED", FSX_SEED);
+    while left > 0 {
+        let operations = left.min(FSX_OPERATIONS_TOGETHER);
+        let mut command = Command::new(tool("fsx"));
+        command.args(["-N", &operations.to_string()]);
+        command.args(["-S", &seed.to_string()]);
+        command.arg("-f").arg(&settings);
+        command.arg("-P").arg(share.scratch());
+        command.arg(&file);
+        let (is_fine, text) = output(command).await;
+        let end = text.len().saturating_sub(20_000);
+        let text = text.get(end..).unwrap_or(&text);
+        assert!(is_fine, "seed {seed}: {text}");
+        // What is in the bucket in the end is what the file has.
+        let content = tokio::fs::read(&file).await.unwrap();
+        share.drained().await;
+        let object = share.store().object("exercised").unwrap();
+        assert!(object.bytes == content, "the object is not the file");
+        (left, seed) = (left - operations, seed + 1);
+        println!("{operations} operations of fsx, {left} to come");
+    }
     share.unmount().await;
 }
 
