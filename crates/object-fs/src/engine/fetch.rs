@@ -87,7 +87,7 @@ impl Engine {
                 kind,
                 StoreErrorKind::PreconditionFailed | StoreErrorKind::NotFound
             ) {
-                return self.refresh_changed(node).await;
+                return self.refresh_for_reader(node).await;
             }
             if kind == StoreErrorKind::Undecipherable {
                 self.note_unreadable(node, &message)?;

@@ -10,8 +10,13 @@ const TURNS: u32 = 1_000;
 
 /// A disk that takes its time, and files that rest until they are asked for.
 async fn bench() -> Bench {
+    with_policy(ConflictPolicy::KeepBoth).await
+}
+
+async fn with_policy(conflicts: ConflictPolicy) -> Bench {
     let config = ObjectFsConfig {
         upload_delay: PATIENCE,
+        conflicts,
         ..config()
     };
     let clock = Clock::system();
@@ -216,4 +221,37 @@ async fn a_write_to_what_was_listed_meanwhile_is_a_conflict_with_what_others_put
     let kept = format!(".conflicts/{}", bench.list(".conflicts").await[0]);
     let kept = bench.read(&kept).await.unwrap();
     assert!(kept[100..100 + FAR].iter().all(|byte| *byte == 7));
+}
+
+/// A file whose start was written here while others put another object; nobody has noticed.
+async fn changed_on_both_sides(policy: ConflictPolicy) -> Bench {
+    let bench = with_policy(policy).await;
+    bench.insert("f", pattern(1, LEN));
+    bench.fs().sync(None).await.unwrap();
+    bench.write("f", 0, vec![7; 4_096]).await.unwrap();
+    bench.insert("f", pattern(2, LEN));
+    bench
+}
+
+/// What somebody is told who must not wait for ever.
+async fn answered<T>(bench: &Bench, asked: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        answer = asked => answer,
+        () = bench.clock.sleep(PATIENCE) => panic!("it is not answered"),
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_finds_both_sides_changed_is_made_when_the_bucket_has_won() {
+    let bench = changed_on_both_sides(ConflictPolicy::BucketWins).await;
+    let write = || bench.write("f", FAR as u64 + 100, "ours");
+    fails(answered(&bench, write()).await, ErrorKind::Unavailable);
+    let file = bench.node("f").await;
+    bench.at_rest(&file).await;
+    answered(&bench, write()).await.unwrap();
+    let mut whole = pattern(2, LEN);
+    whole[FAR + 100..][..4].copy_from_slice(b"ours");
+    assert!(bench.read("f").await.unwrap() == whole);
+    assert_eq!(bench.fs().status().conflicts, 1);
 }

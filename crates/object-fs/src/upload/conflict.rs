@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache::{Batch, Run, Table, Ticket};
 use model::ConflictPolicy;
 use object_store::{ObjectMeta, StoreErrorKind};
-use vfs::{Attributes, FileType, Inode, VfsResult};
+use vfs::{Attributes, ErrorKind, FileType, Inode, VfsError, VfsResult};
 
 use crate::{
     engine::{DIR_SIZE, Engine, ROOT, touch_dir},
@@ -15,6 +15,7 @@ use crate::{
     node::{Locked, Node},
     record::{Content, Knowledge, Record, Remote},
     scan::{Place, remote_of},
+    upload::Work,
 };
 
 impl Engine {
@@ -211,32 +212,58 @@ impl Engine {
         Ok(node)
     }
 
-    /// The object of a file is not what it was when its bytes were asked for: what is it now?
+    /// The object of a file is not what it was when an upload asked for its bytes. What both
+    /// sides have changed is sorted out at once: the caller does not hold the gate of writes.
     pub(crate) async fn refresh_changed(self: &Arc<Self>, node: &Arc<Node>) -> VfsResult<()> {
+        match self.take_changed(node).await? {
+            Some(theirs) => self.resolve_conflict(node, &theirs).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for who reads, perhaps in the middle of a write: then the gate that a conflict is
+    /// resolved behind is closed until he lets go. So the upload does that, and he asks again.
+    pub(crate) async fn refresh_for_reader(self: &Arc<Self>, node: &Arc<Node>) -> VfsResult<()> {
+        if self.take_changed(node).await?.is_none() {
+            return Ok(());
+        }
+        let work = Work::Inode(node.inode);
+        self.queue.expedite(&work, self.clock.now());
+        let message = "the file was changed on both sides: its upload sees to that first";
+        Err(VfsError::new(ErrorKind::Unavailable, message))
+    }
+
+    /// What the object is now takes the place of what it was, unless the file was changed here
+    /// too: then the object.
+    async fn take_changed(self: &Arc<Self>, node: &Arc<Node>) -> VfsResult<Option<ObjectMeta>> {
         let remote = node.lock()?.record.remote.clone();
-        let Some(remote) = remote else { return Ok(()) };
+        let Some(remote) = remote else {
+            return Ok(None);
+        };
         let meta = match self.store.head(&remote.key).await {
             Ok(meta) => meta,
             Err(e) if e.kind() == StoreErrorKind::NotFound => {
-                return self.forget_vanished(node, &remote.key).await;
+                self.forget_vanished(node, &remote.key).await?;
+                return Ok(None);
             }
             Err(e) => return Err(fault::of_store(e)),
         };
         if remote.has_tag() && meta.etag == remote.etag {
             // It cannot be read, and nobody has changed it: there is no other side.
-            return Ok(());
+            return Ok(None);
         }
         if self.is_of(node, &meta) {
-            return self.adopt_own(node, &remote, &meta).await;
+            self.adopt_own(node, &remote, &meta).await?;
+            return Ok(None);
         }
         if node.lock()?.record.is_content_dirty() {
-            return Box::pin(self.resolve_conflict(node, &meta)).await;
+            return Ok(Some(meta));
         }
         let (ticket, runs) = {
             let mut state = node.lock()?;
             let is_same = state.record.remote.as_ref() == Some(&remote);
             if !is_same || meta.etag == remote.etag || state.record.is_content_dirty() {
-                return Ok(());
+                return Ok(None);
             }
             let mut batch = Batch::default();
             let runs = self.take_content(&mut state, &meta, &mut batch)?;
@@ -245,7 +272,7 @@ impl Engine {
         };
         self.durable(ticket).await?;
         self.release(node, runs);
-        Ok(())
+        Ok(None)
     }
 
     /// The object is a picture of this very file whose upload was never answered. Blocks that
