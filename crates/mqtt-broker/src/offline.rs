@@ -209,6 +209,11 @@ impl Offline {
         metrics.offline_failures = self.tally.failures.load(Ordering::Relaxed);
     }
 
+    /// Whether the disk does not keep up.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.state.lock().pending.len() >= STORE_QUEUE_BYTES_MAX
+    }
+
     /// How far the log goes.
     pub(crate) fn last(&self) -> Lsn {
         self.state.lock().lsn

@@ -83,7 +83,7 @@ impl Records {
     fn open_records(&mut self, buf: &mut [u8], out: &mut Vec<u8>) -> Result<Opened, TlsError> {
         let mut schedule = self.receive.schedule()?;
         let (mut plain_len, mut used) = (0_usize, 0_usize);
-        let mut answer_update = false;
+        let (mut answer_update, mut updates) = (false, 0_u32);
         while self.state == State::Open {
             let rest = buf.get(used..).unwrap_or_default();
             let Some(header) = Header::decode(rest)? else {
@@ -110,6 +110,10 @@ impl Records {
                 },
                 ContentType::Handshake => {
                     answer_update |= key_update(message)?;
+                    updates = updates.saturating_add(1);
+                    if updates > KEY_UPDATES_TOGETHER_MAX {
+                        return Err(TlsError::Unexpected);
+                    }
                     self.update_receive()?;
                     schedule = self.receive.schedule()?;
                 }
@@ -192,6 +196,8 @@ impl Records {
     }
 }
 
+/// Each costs far more than the record that it comes in, and nobody needs two.
+const KEY_UPDATES_TOGETHER_MAX: u32 = 32;
 /// `update_not_requested` (RFC 8446, 4.6.3).
 const KEY_UPDATE: [u8; 5] = [24, 0, 0, 1, 0];
 

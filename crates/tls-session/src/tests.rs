@@ -184,6 +184,18 @@ fn a_client_may_ask_for_new_keys() {
 }
 
 #[test]
+fn nobody_may_ask_for_new_keys_all_the_time() {
+    let mut pair = tls13();
+    let mut said = Vec::new();
+    for _ in 0..100 {
+        pair.client.refresh_traffic_keys().unwrap();
+        said.extend(client_says(&mut pair.client));
+    }
+    let opened = pair.server.open(&mut said, &mut Vec::new());
+    assert!(matches!(opened, Err(TlsError::Unexpected)));
+}
+
+#[test]
 fn a_key_of_tls_13_has_a_successor_before_it_is_used_up() {
     let mut pair = tls13();
     pair.server.expire_send_key();

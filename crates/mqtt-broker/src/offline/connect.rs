@@ -185,7 +185,12 @@ impl Offline {
         let mut state = self.state.lock();
         let session = state.ledger.session(uid)?;
         let (mut record, place) = (session.record(), session.place);
+        let before = record.subscriptions.clone();
         change(&mut record.subscriptions);
+        if record.subscriptions == before {
+            // That it is so may not be on disk yet.
+            return Some(state.lsn);
+        }
         let lsn = state.record(Record::Session(record));
         state.ledger.move_to(uid, place);
         state.urgent = true;

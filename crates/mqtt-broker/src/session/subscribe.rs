@@ -45,6 +45,12 @@ impl Desk<'_> {
     }
 }
 
+/// How many a client may have, and so say in one packet.
+fn subscriptions_max(context: &Context<'_>) -> usize {
+    let max = context.registry.rules().settings().subscriptions_max;
+    usize::try_from(max).unwrap_or(usize::MAX)
+}
+
 impl Live {
     /// Subscribes as far as allowed and answers.
     pub(crate) fn subscribe(
@@ -66,11 +72,19 @@ impl Live {
         let mut why = String::new();
         let id = subscription_id(subscribe.properties);
         let id_in_use = self.is_in_use(subscribe.packet_id);
-        for (filter, options) in subscribe.filters.iter() {
+        // Each may cost a record of the whole session.
+        let is_behind = self.persistent.is_some() && context.offline.is_behind();
+        let max = if is_behind {
+            0
+        } else {
+            subscriptions_max(context)
+        };
+        for (n, (filter, options)) in subscribe.filters.iter().enumerate() {
             let node = desk.tree.find(filter);
             let is_new = node.and_then(|node| self.held(node)).is_none();
             let code = match SharedFilter::parse(filter) {
                 _ if id_in_use => Err(ReasonCode::PacketIdentifierInUse),
+                _ if n >= max => Err(ReasonCode::QuotaExceeded),
                 // MQTT 5, 3.8.3.1: whoever shares cannot choose whose messages it gets.
                 Ok(Some(_)) if options.no_local => {
                     return Err(out_of_place("a shared subscription has no No Local"));
@@ -228,10 +242,9 @@ impl Live {
 
     /// Whether another subscription is allowed.
     fn check_room(&self, context: &Context<'_>) -> Result<(), ReasonCode> {
-        let max = context.registry.rules().settings().subscriptions_max;
         let own = self.subscriptions.as_ref().map_or(0, |mine| mine.len());
         let shared = self.extras.as_ref().map_or(0, |extras| extras.shared.len());
-        if own + shared < usize::try_from(max).unwrap_or(usize::MAX) {
+        if own + shared < subscriptions_max(context) {
             Ok(())
         } else {
             Err(ReasonCode::QuotaExceeded)

@@ -141,6 +141,7 @@ impl Shard {
                     let paused = connection.is_paused();
                     return Ok(if paused { Turn::Paused } else { Turn::Drained });
                 }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Turn::More),
                 Err(e) => return Err(End::Socket(e.kind())),
             };
             if matches!(connection.session, Session::Live(_)) {

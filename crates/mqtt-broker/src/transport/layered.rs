@@ -129,43 +129,47 @@ impl Layered {
         self.pending.len().saturating_sub(self.sent) >= PENDING_LEN_MAX
     }
 
+    /// Reads the socket once. `Interrupted` is an answer, too: nothing for MQTT came, and there may
+    /// be more. Whoever sends only that must not keep the others waiting.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while !self.is_full() {
-            if self.reading == Reading::Ended {
-                return Ok(0);
-            }
-            let kept = self.input.len();
-            let room = buf.get_mut(kept..).unwrap_or_default();
-            let wanted = room.len();
-            let Some(len) = self.receive(room)? else {
-                continue;
-            };
-            if len == 0 {
-                return Ok(0);
-            }
-            // The kernel's TLS gives less also where a record of another kind follows.
-            let is_whole = len == wanted || matches!(self.tls, Some(Tls::Kernel(_)));
-            self.reading = if is_whole {
-                Reading::More
-            } else {
-                Reading::Drained
-            };
-            let input = std::mem::take(&mut self.input);
-            if let Some(front) = buf.get_mut(..kept) {
-                front.copy_from_slice(&input);
-            }
-            let result = self.go_up(buf, kept + len);
-            // Handshake messages, or the alert or frame that says what is wrong.
-            self.flush()?;
-            if self.offer {
-                self.hand_over()?;
-            }
-            match result? {
-                0 => {}
-                len => return Ok(len),
-            }
+        if self.is_full() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        Err(io::ErrorKind::WouldBlock.into())
+        if self.reading == Reading::Ended {
+            return Ok(0);
+        }
+        let kept = self.input.len();
+        let room = buf.get_mut(kept..).unwrap_or_default();
+        let wanted = room.len();
+        let Some(len) = self.receive(room)? else {
+            return Err(io::ErrorKind::Interrupted.into());
+        };
+        if len == 0 {
+            return Ok(0);
+        }
+        // The kernel's TLS gives less also where a record of another kind follows.
+        let is_whole = len == wanted || matches!(self.tls, Some(Tls::Kernel(_)));
+        self.reading = if is_whole {
+            Reading::More
+        } else {
+            Reading::Drained
+        };
+        let input = std::mem::take(&mut self.input);
+        if let Some(front) = buf.get_mut(..kept) {
+            front.copy_from_slice(&input);
+        }
+        let result = self.go_up(buf, kept + len);
+        // Handshake messages, or the alert or frame that says what is wrong.
+        self.flush()?;
+        if self.offer {
+            self.hand_over()?;
+        }
+        match (result?, self.reading) {
+            (0, Reading::Ended) => Ok(0),
+            (0, Reading::Drained) => Err(io::ErrorKind::WouldBlock.into()),
+            (0, Reading::More) => Err(io::ErrorKind::Interrupted.into()),
+            (len, _) => Ok(len),
+        }
     }
 
     /// What the socket has, 0 at its end; `None` if that was nothing for us.

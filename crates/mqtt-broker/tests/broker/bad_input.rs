@@ -1,10 +1,10 @@
 //! What is not MQTT ends its own connection and nothing else; silence ends it too.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use clock::Clock;
 use model::Timestamp;
-use mqtt_broker::Broker;
+use mqtt_broker::{Broker, ListenerConfig};
 use mqtt_codec::{
     Connect, Packet,
     ProtocolVersion::{V5, V311},
@@ -14,6 +14,7 @@ use mqtt_codec::{
 use crate::{
     kit::{self, Kit, wait_until},
     raw::{Raw, Said, connect_packet},
+    wire::socket,
 };
 
 #[test]
@@ -169,4 +170,36 @@ fn connections_have_a_limit() {
         }
     };
     third.ping();
+}
+
+#[test]
+fn who_says_nothing_without_end_keeps_nobody_waiting() {
+    let kit = Kit::start_with(|config| {
+        config.listeners.push(ListenerConfig {
+            web_socket_path: Some("/mqtt".into()),
+            ..ListenerConfig::new("web", "127.0.0.1:0".parse().unwrap())
+        });
+    });
+    let mut flood = socket(kit.broker.listener_address("web").unwrap());
+    let key = web_socket::upgrade::key([1; 16]);
+    let request = web_socket::upgrade::request("x", "/mqtt", &key);
+    flood.write_all(request.as_bytes()).unwrap();
+    let mut other = Raw::connect(kit.address(), &kit.device("gw-other"), V5);
+    let (sent, flows) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let mut line = flood.try_clone().unwrap();
+        scope.spawn(move || {
+            // Frames without a byte in them.
+            let nothing = [0x82, 0x80, 0, 0, 0, 0].repeat(64 * 1024);
+            while line.write_all(&nothing).is_ok() {
+                sent.send(()).ok();
+            }
+        });
+        for _ in 0..20 {
+            // More than the kernel holds.
+            flows.iter().take(16).for_each(drop);
+            other.ping();
+        }
+        flood.shutdown(std::net::Shutdown::Both).ok();
+    });
 }

@@ -238,3 +238,17 @@ fn an_identifier_in_use_is_refused() {
     assert_eq!(answer(&mut raw, 5, "lab/z", false).0, [0x11]);
     assert_eq!(answer(&mut raw, 5, "lab/x", false).0, [0]);
 }
+
+#[test]
+fn of_a_packet_with_more_filters_than_a_client_may_have_the_others_are_refused() {
+    let lab = Lab::start();
+    let mut client = lab.client("many", V5);
+    let codes = client.subscribe(&[("lab/x", QoS::AtLeastOnce); 1_000]);
+    let (granted, refused) = codes.split_at(30);
+    assert!(granted.iter().all(|code| *code == ReasonCode::GrantedQoS1));
+    assert!(
+        refused
+            .iter()
+            .all(|code| *code == ReasonCode::QuotaExceeded)
+    );
+}
