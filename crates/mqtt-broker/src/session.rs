@@ -56,7 +56,7 @@ use crate::{
     offline::{Offline, StoredSubscription},
     registry::Registry,
     rights::Rights,
-    routes::Seat,
+    routes::{Routes, Seat},
     subscriptions::Held,
 };
 
@@ -71,6 +71,7 @@ pub(crate) struct Context<'c> {
     /// The session's own.
     pub(crate) seat: Seat,
     pub(crate) groups: &'c GroupLoad,
+    pub(crate) routes: &'c Routes,
     pub(crate) visitor: Visitor<'c>,
 }
 

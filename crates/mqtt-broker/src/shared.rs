@@ -183,6 +183,7 @@ impl Shared {
             offline: &self.offline,
             seat,
             groups: &self.groups,
+            routes: &self.routes,
         }
     }
 

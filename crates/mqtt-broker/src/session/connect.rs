@@ -8,10 +8,7 @@ use mqtt_codec::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, 
 use super::{Context, End, Live, Output, Refusal, Resumed, persistent::expiry_s};
 use crate::{
     authenticate::{Identity, Judge, authenticate},
-    limits::{
-        INFLIGHT_MAX, KEEP_ALIVE_S_MAX, PACKET_LEN_MAX, PAYLOAD_LEN_MAX, RECEIVE_MAX,
-        TOPIC_ALIASES_IN_MAX,
-    },
+    limits::{INFLIGHT_MAX, KEEP_ALIVE_S_MAX, PACKET_LEN_MAX, RECEIVE_MAX, TOPIC_ALIASES_IN_MAX},
     listener::NotServed,
     message::{MessageRef, Outgoing, is_of_its_format},
     rights::Act,
@@ -81,17 +78,15 @@ pub(super) fn connect(
     }
     let admitted = admit(connect, &wishes, context).and_then(|(mut live, access_key_id)| {
         let expiry_s = expiry_s(connect, wishes.session_expiry_s);
+        // Before anything is changed: CONNACK is as long whether there is a session or not.
+        let terms = (expiry_s, false);
+        if !accept(connect, &wishes, (&live, terms), &mut Output::default()) {
+            let text = "CONNACK is longer than the client's maximum packet size";
+            return Err((ReasonCode::PacketTooLarge, text.into()));
+        }
         let resumed = live.attach(connect.clean_start, expiry_s, context, out)?;
-        if accept(connect, &wishes, (&live, &resumed), out) {
-            return Ok((live, access_key_id, resumed));
-        }
-        if let Some(persistent) = &live.persistent {
-            let of = (persistent.uid, live.channel);
-            let now = context.clock.wall();
-            context.offline.detach(of, expiry_s, false, now);
-        }
-        let text = "CONNACK is longer than the client's maximum packet size";
-        Err((ReasonCode::PacketTooLarge, text.into()))
+        accept(connect, &wishes, (&live, (expiry_s, resumed.present)), out);
+        Ok((live, access_key_id, resumed))
     });
     admitted.map_err(|(reason, text)| {
         out.put_refusal(reason, &text, connect.version, wishes.len_max());
@@ -146,7 +141,9 @@ fn admit(
     };
     let identity =
         authenticate(connect, judge).map_err(|error| (error.reason(), error.to_string()))?;
-    if !context.groups.has_room(identity.client_id.group()) {
+    // Whoever is here already takes no more room when it comes again.
+    let is_here = || context.routes.seat(identity.client_id.as_str()).is_some();
+    if !context.groups.has_room(identity.client_id.group()) && !is_here() {
         let text = "this group has as many clients as it may have";
         return Err((ReasonCode::QuotaExceeded, text.into()));
     }
@@ -199,8 +196,9 @@ fn check_will(
     identity: &Identity,
     context: &Context<'_>,
 ) -> Result<Arc<crate::message::Message>, Refused> {
-    if will.payload.len() > PAYLOAD_LEN_MAX {
-        let text = format!("a will has {PAYLOAD_LEN_MAX} bytes at most");
+    let max = context.registry.rules().settings().payload_bytes_max;
+    if will.payload.len() > usize::try_from(max).unwrap_or(usize::MAX) {
+        let text = format!("a will has {max} bytes at most");
         return Err((ReasonCode::PacketTooLarge, text));
     }
     if !is_of_its_format(will.properties, will.payload) {
@@ -237,14 +235,13 @@ fn check_will(
 fn accept(
     connect: &Connect<'_>,
     wishes: &Wishes,
-    (live, resumed): (&Live, &Resumed),
+    (live, (expiry_s, session_present)): (&Live, (u32, bool)),
     out: &mut Output,
 ) -> bool {
     let mut properties = PropertiesBuf::new();
     let answer_to = format!("p2p/{}", live.client_id);
     let mut say = |property| properties.push(property).expect("none of them is long");
     if connect.version.has_properties() {
-        let expiry_s = live.persistent.as_ref().map_or(0, |p| p.expiry_s);
         if wishes.session_expiry_s != expiry_s {
             say(Property::SessionExpiryInterval(expiry_s));
         }
@@ -262,7 +259,7 @@ fn accept(
     let properties = properties.as_properties();
     let reason = ReasonCode::Success;
     let ack = ConnAck {
-        session_present: resumed.present,
+        session_present,
         reason,
         properties,
     };

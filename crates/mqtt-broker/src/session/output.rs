@@ -58,6 +58,11 @@ impl Output {
         self.held.is_none() && self.pending().is_empty()
     }
 
+    /// Whether something waits for the disk, behind which everything else must stay.
+    pub(crate) const fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Where what is said next begins.
     pub(crate) const fn mark(&self) -> usize {
         self.bytes.len()

@@ -55,7 +55,10 @@ impl Listener {
     }
 
     pub(super) const fn note(&mut self) {
-        self.state = Accepting::Ready;
+        // One that is closed has nobody any more.
+        if self.socket.is_some() {
+            self.state = Accepting::Ready;
+        }
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The beginning and the end of a client: presence, take-over, will.
 
 use std::{
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -37,10 +38,9 @@ impl Shard {
         let Some(connection) = self.connection(slot) else {
             return Ok(());
         };
-        let address = connection
-            .transport
-            .peer()
-            .map_err(|e| End::Socket(e.kind()))?;
+        // A peer that is gone already has none; reading finds that out.
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let address = connection.transport.peer().unwrap_or(nowhere);
         connection.transport.forget_certificate();
         let (listener, came_us) = (connection.listener, connection.came_us);
         let Some(live) = connection.session.live() else {

@@ -79,6 +79,7 @@ impl Shard {
             };
         }
         let output = connection.output.get_or_insert_with(|| spare.take());
+        let held_from = output.is_holding().then(|| output.mark());
         let delivered = live.deliver(outgoing, terms, &shared.clock, output);
         let meter = meters.id(outgoing.parts.topic, topic_meters(shared, *index));
         if delivered == Delivered::Sent {
@@ -88,6 +89,9 @@ impl Shard {
         let traced = outgoing.id.map(|id| (id, Traced::of(live)));
         let len = outgoing.parts.payload.len();
         meter_delivery(meters.meter(meter), delivered, len);
+        if let Some(start) = held_from {
+            self.seal(slot, start);
+        }
         if let Some((id, who)) = traced {
             self.trace_delivery(&who, (id, outgoing.parts.topic), delivered);
         }

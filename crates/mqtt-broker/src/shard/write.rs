@@ -46,8 +46,10 @@ impl Shard {
                     }
                 }
             }
-            // The peer keeps up: what waited for that may go, too.
-            if let Some(live) = connection.session.live().filter(|_| !is_pong) {
+            // The peer keeps up: what waited for that may go, too, unless it must stay behind what
+            // waits for the disk.
+            let may_go = !is_pong && !output.is_holding();
+            if let Some(live) = connection.session.live().filter(|_| may_go) {
                 live.send_waiting(&shared.clock, &mut output);
                 live.send_more_stored(
                     &shared.context(

@@ -184,6 +184,18 @@ fn who_says_nothing_without_end_keeps_nobody_waiting() {
     let key = web_socket::upgrade::key([1; 16]);
     let request = web_socket::upgrade::request("x", "/mqtt", &key);
     flood.write_all(request.as_bytes()).unwrap();
+    // As a client, so that no time-out ends it.
+    let device = kit.device("gw-flood");
+    let mut connect = Vec::new();
+    encode(
+        &Packet::Connect(connect_packet(&device, V5)),
+        V5,
+        &mut connect,
+    )
+    .unwrap();
+    let mut frame = Vec::new();
+    web_socket::encode_binary(web_socket::Role::Client([0; 4]), &connect, &mut frame);
+    flood.write_all(&frame).unwrap();
     let mut other = Raw::connect(kit.address(), &kit.device("gw-other"), V5);
     let (sent, flows) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {

@@ -374,3 +374,30 @@ fn a_message_of_qos_2_to_one_client_comes_once_though_its_publisher_lost_the_ans
     assert_eq!(publisher.release(7), OK);
     assert!(receiver.is_silent());
 }
+
+#[test]
+fn a_connect_that_fails_takes_no_session_from_who_has_it() {
+    let lab = Lab::start();
+    let device = lab.device("sub");
+    let (mut subscriber, _) = keep(&lab, &device, V5, 600);
+    subscriber.subscribe(&[("lab/x", QoS::AtLeastOnce)]);
+    // No CONNACK is so short.
+    let wishes = properties(&[
+        Property::SessionExpiryInterval(600),
+        Property::MaximumPacketSize(10),
+    ]);
+    let mut other = Raw::open(lab.0.address(), V5);
+    other.send(&Packet::Connect(Connect {
+        clean_start: false,
+        properties: wishes.as_properties(),
+        ..connect_packet(&device, V5)
+    }));
+    let said = other.recv();
+    assert!(
+        matches!(said, Said::ConnAck(ReasonCode::PacketTooLarge, _)),
+        "{said:?}"
+    );
+    let mut publisher = lab.client("pub", V5);
+    publisher.say("lab/x", "still", qos1(1));
+    assert_eq!(subscriber.see().payload, "still");
+}
