@@ -141,8 +141,14 @@ fn cut(state: &mut NodeState, size: u64, tail: Option<Run>) -> VfsResult<()> {
         let last = data.extents.iter().last();
         let end = last.map_or(first, |(first, e)| first + u64::from(e.run.count));
         let gone = first..end.max(first);
-        let removed = data.extents.remove(gone.clone());
-        data.touch(&gone, removed);
+        // Not the whole range: of a sparse file it has pages without number that name nothing.
+        for piece in data.extents.pieces(gone.clone()) {
+            if piece.extent.is_some() {
+                data.touch(&piece.blocks, Vec::new());
+            }
+        }
+        let removed = data.extents.remove(gone);
+        data.replaced.extend(removed.into_iter().map(|e| e.run));
         data.base_epoch += 1;
     }
     if let Some(run) = tail {
@@ -160,10 +166,17 @@ fn cut(state: &mut NodeState, size: u64, tail: Option<Run>) -> VfsResult<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use clock::Clock;
+    use object_store::MemStore;
+
     use super::*;
     use crate::{
+        ObjectFsConfig,
         engine::fetch::Window,
-        tests::{Bench, pattern},
+        extents::PAGE_BLOCKS,
+        tests::{Bench, config, pattern, root},
     };
 
     #[tokio::test]
@@ -181,5 +194,28 @@ mod tests {
         let mut whole = pattern(1, 5_000);
         whole.resize(10_000, 0);
         assert!(bench.read("f").await.unwrap() == whole);
+    }
+    #[tokio::test]
+    async fn a_cut_of_a_sparse_file_costs_what_there_is_of_it() {
+        const FAR: u64 = 64 << 20;
+        let config = ObjectFsConfig {
+            upload_delay: Duration::from_secs(3_600),
+            ..config()
+        };
+        let store = Arc::new(MemStore::new(Clock::system()));
+        let mut bench = Bench::on(store, config).await;
+        bench.put("f", "start").await;
+        bench.write("f", FAR, "end").await.unwrap();
+        bench.commit("f").await.unwrap();
+        let inode = bench.find("f").await.unwrap().inode;
+        let node = bench.fs().engine().node(inode).unwrap();
+        cut(&mut node.state.lock(), 0, None).unwrap();
+        let touched = node.state.lock().loaded().unwrap().touched.clone();
+        assert_eq!(touched, BTreeSet::from([0, FAR / BLOCK_LEN / PAGE_BLOCKS]));
+        bench.resize("f", FAR + 3).await.unwrap();
+        drop(node);
+        bench.crash(|| true).await;
+        let end = bench.fs().engine().read(&root(), inode, FAR, 3).await;
+        assert_eq!(&*end.unwrap().bytes, [0; 3]);
     }
 }
