@@ -255,3 +255,28 @@ async fn a_write_that_finds_both_sides_changed_is_made_when_the_bucket_has_won()
     assert!(bench.read("f").await.unwrap() == whole);
     assert_eq!(bench.fs().status().conflicts, 1);
 }
+
+#[tokio::test]
+async fn a_conflict_that_many_find_is_resolved_once() {
+    for policy in [
+        ConflictPolicy::KeepBoth,
+        ConflictPolicy::BucketWins,
+        ConflictPolicy::GatewayWins,
+    ] {
+        let bench = changed_on_both_sides(policy).await;
+        let file = bench.node("f").await;
+        let theirs = bench.store.head("f").await.unwrap();
+        let engine = bench.fs().engine();
+        let each = (0..5).map(|_| engine.resolve_conflict(&file, &theirs));
+        futures::future::try_join_all(each).await.unwrap();
+        assert_eq!(bench.fs().status().conflicts, 1, "{policy:?}");
+        assert_eq!(bench.fs().take_events().len(), 1, "{policy:?}");
+        if policy == ConflictPolicy::KeepBoth {
+            assert_eq!(bench.list(".conflicts").await.len(), 1);
+            assert!(bench.read("f").await.unwrap() == pattern(2, LEN));
+        }
+        bench.upload_now(&file);
+        bench.at_rest(&file).await;
+        assert!(bench.keys().len() <= 2, "{:?}", bench.keys());
+    }
+}

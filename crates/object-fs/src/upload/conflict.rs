@@ -25,18 +25,18 @@ impl Engine {
         node: &Arc<Node>,
         theirs: &ObjectMeta,
     ) -> VfsResult<()> {
+        if !is_unresolved(&node.lock()?.record, theirs) {
+            return Ok(());
+        }
         tracing::warn!(share = %self.config.name, key = theirs.key, "changed on both sides");
         let policy = self.config.conflicts;
-        let kept_as = match policy {
-            ConflictPolicy::KeepBoth => Some(self.keep_both(node, theirs).await?),
-            ConflictPolicy::BucketWins => {
-                self.yield_to(node, theirs).await?;
-                None
-            }
-            ConflictPolicy::GatewayWins => {
-                self.overrule(node, theirs).await?;
-                None
-            }
+        let resolved = match policy {
+            ConflictPolicy::KeepBoth => self.keep_both(node, theirs).await?.map(Some),
+            ConflictPolicy::BucketWins => self.yield_to(node, theirs).await?.then_some(None),
+            ConflictPolicy::GatewayWins => self.overrule(node, theirs).await?.then_some(None),
+        };
+        let Some(kept_as) = resolved else {
+            return Ok(());
         };
         self.counters.conflicts.add(1);
         self.events.push(FsEvent::Conflict {
@@ -47,26 +47,33 @@ impl Engine {
         Ok(())
     }
 
-    /// The local copy moves to `.conflicts/`, the bucket's takes its place; where it is now.
+    /// The local copy moves to `.conflicts/`, the bucket's takes its place; where it is now. (None
+    /// if there is no conflict any more.)
     async fn keep_both(
         self: &Arc<Self>,
         node: &Arc<Node>,
         theirs: &ObjectMeta,
-    ) -> VfsResult<String> {
+    ) -> VfsResult<Option<String>> {
         let conflicts = self.conflicts_dir().await?;
-        let ticket = self.move_aside(node, &conflicts, theirs)?;
+        let Some(ticket) = self.move_aside(node, &conflicts, theirs)? else {
+            return Ok(None);
+        };
         self.durable(ticket).await?;
-        self.path_of(node.inode)
+        self.path_of(node.inode).map(Some)
     }
 
-    /// The local change is dropped; the bucket's content takes its place.
-    async fn yield_to(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<()> {
+    /// The local change is dropped; the bucket's content takes its place. Whether there still was
+    /// a conflict.
+    async fn yield_to(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<bool> {
         // Nobody writes to, or commits, what is about to be replaced.
         let _writing = node.writing.lock().await;
         let _committing = node.committing.lock().await;
         let (ticket, runs) = {
             let _names = self.namespace.lock();
             let mut state = node.lock()?;
+            if !is_unresolved(&state.record, theirs) {
+                return Ok(false);
+            }
             let mut batch = Batch::default();
             let runs = self.take_content(&mut state, theirs, &mut batch)?;
             state.record.clean_attributes_version = state.record.attributes_version;
@@ -77,14 +84,18 @@ impl Engine {
         };
         self.durable(ticket).await?;
         self.release(node, runs);
-        Ok(())
+        Ok(true)
     }
 
-    /// The local content is put over the bucket's with the next try.
-    async fn overrule(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<()> {
+    /// The local content is put over the bucket's with the next try. Whether there still was a
+    /// conflict.
+    async fn overrule(self: &Arc<Self>, node: &Arc<Node>, theirs: &ObjectMeta) -> VfsResult<bool> {
         let ticket = {
             let _names = self.namespace.lock();
             let mut state = node.lock()?;
+            if !is_unresolved(&state.record, theirs) {
+                return Ok(false);
+            }
             let mut batch = Batch::default();
             let remote = state.record.remote.as_ref();
             if remote.is_some_and(|remote| *remote.key == *theirs.key) {
@@ -103,7 +114,8 @@ impl Engine {
             self.save(&state, &mut batch);
             self.index.submit(batch)
         };
-        self.durable(ticket).await
+        self.durable(ticket).await?;
+        Ok(true)
     }
 
     fn move_aside(
@@ -111,7 +123,7 @@ impl Engine {
         node: &Arc<Node>,
         conflicts: &Arc<Node>,
         theirs: &ObjectMeta,
-    ) -> VfsResult<Ticket> {
+    ) -> VfsResult<Option<Ticket>> {
         let mut namespace = self.namespace.lock();
         let parent = node.lock()?.record.parent;
         let parent = self.node(parent)?;
@@ -119,6 +131,9 @@ impl Engine {
         let now = self.now();
         let mut batch = Batch::default();
         let state = locked.get(node)?;
+        if !is_unresolved(&state.record, theirs) {
+            return Ok(None);
+        }
         let old_name = keys::of_name(state.record.parent, &state.record.name);
         batch.remove(Table::Names, old_name);
         let old_listing = keys::of_listing(state.record.parent, node.inode);
@@ -150,7 +165,7 @@ impl Engine {
         self.import_file(&mut namespace, place, theirs, &mut batch);
         namespace.save(&mut batch);
         // While all are locked: what somebody else saves of them next must come after.
-        Ok(self.index.submit(batch))
+        Ok(Some(self.index.submit(batch)))
     }
 
     /// A name for a local copy that no other one has, of the same moment perhaps.
@@ -325,6 +340,17 @@ impl Engine {
         }
         Ok(runs)
     }
+}
+
+/// Whether an object is still what stands in the way of a file: somebody else may have seen to it
+/// since it was found there, or it was taken in as what it is.
+fn is_unresolved(record: &Record, theirs: &ObjectMeta) -> bool {
+    let is_claimed = record.claim.as_deref() == Some(&*theirs.key);
+    let is_replaced = |remote: &Remote| {
+        // Without a tag nobody can tell.
+        *remote.key == *theirs.key && (!remote.has_tag() || remote.etag != theirs.etag)
+    };
+    is_claimed || record.is_dirty() && record.remote.as_ref().is_some_and(is_replaced)
 }
 
 /// `name~<milliseconds>`, within the length of a name.
