@@ -275,11 +275,11 @@ impl NodeState {
     }
 
     /// The remote object is not there any more: only the cache has content, and all of it is
-    /// to be uploaded.
+    /// to be uploaded. (What an upload under way becomes is a base all the same, if it ends well:
+    /// the bucket may have copied parts before the object went.)
     pub(crate) fn lose_base(&mut self) {
         for content in self.contents() {
             content.base_len = 0;
-            content.next_base_len = None;
             content.changed = content.generation;
         }
         self.record.clean_generation = 0;

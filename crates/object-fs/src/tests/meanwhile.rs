@@ -280,3 +280,41 @@ async fn a_conflict_that_many_find_is_resolved_once() {
         assert!(bench.keys().len() <= 2, "{:?}", bench.keys());
     }
 }
+
+#[tokio::test]
+async fn an_object_that_goes_while_parts_of_it_are_copied_is_in_what_comes_of_them() {
+    const PART: usize = 64 << 10;
+    let mut config = ObjectFsConfig {
+        upload_delay: PATIENCE,
+        ..config()
+    };
+    config.uploads.part_bytes = PART as u64;
+    let bench = Bench::on(Arc::new(MemStore::new(Clock::system())), config).await;
+    let mut whole = pattern(1, 4 * PART);
+    bench.insert("f", whole.clone());
+    bench.fs().sync(None).await.unwrap();
+    bench.write("f", 0, vec![7; PART]).await.unwrap();
+    whole[..PART].fill(7);
+    let file = bench.node("f").await;
+    let closed = bench.gate.close().await;
+    bench.upload_now(&file);
+    bench
+        .until("its own part waits, the others are there", |bench| {
+            bench.gate.waiting() == 1 && bench.store.counts().part_copies == 1
+        })
+        .await;
+    bench.store.remove("f");
+    bench.fs().sync(None).await.unwrap();
+    assert!(file.state.lock().record.remote.is_none());
+    drop(closed);
+    let engine = bench.fs().engine();
+    let work = Work::Inode(file.inode);
+    bench
+        .until("its parts are an object, and that is put again", |bench| {
+            bench.upload_now(&file);
+            !engine.queue.has(&work)
+        })
+        .await;
+    assert!(bench.object("f") == whole);
+    assert!(bench.read("f").await.unwrap() == whole);
+}

@@ -118,6 +118,7 @@ impl ObjectStore for Powered {
     }
 
     async fn put_part(&self, part: PartOf<'_>, source: &dyn PartSource) -> StoreResult<ETag> {
+        self.gate.pass().await;
         self.ask(self.store.put_part(part, source)).await
     }
 
