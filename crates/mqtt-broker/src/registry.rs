@@ -128,11 +128,6 @@ impl Registry {
         Ok(())
     }
 
-    /// Writes down what counts already.
-    fn append_only(&self, changes: &[Change]) -> Result<(), RegistryError> {
-        self.journal.lock().journal.append(changes)
-    }
-
     fn rewrite(&self, kept: &mut Kept) -> Result<(), RegistryError> {
         let mut changes = vec![Change::Epoch { epoch: self.epoch }];
         let rules = self.rules.load_full();

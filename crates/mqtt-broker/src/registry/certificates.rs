@@ -112,6 +112,17 @@ impl Authorities {
         }
     }
 
+    /// Certificates that came, as far as they are still there.
+    fn take_seen(&mut self) -> Vec<Change> {
+        let seen = std::mem::take(&mut self.seen);
+        let now = |seen: Certificate| {
+            let held = self.held.get(&seen.authority)?;
+            let certificate = held.certificates.get(&seen.serial)?.clone();
+            Some(Change::Certificate { certificate })
+        };
+        seen.into_iter().filter_map(now).collect()
+    }
+
     fn keep(&mut self, certificate: Certificate) {
         if let Some(held) = self.held.get_mut(&certificate.authority) {
             let serial = certificate.serial.clone();
@@ -232,6 +243,14 @@ impl Registry {
             registered_at: now,
         };
         let mut identities = self.identities.write();
+        let held = identities.authorities.held.get(&certificate.authority);
+        let held = held.and_then(|held| held.certificates.get(&certificate.serial));
+        // It may have come over another connection, and somebody may have said what it is worth.
+        match held.map(|held| held.state) {
+            Some(CertificateState::Active) => return Ok(()),
+            Some(CertificateState::Inactive) => return Err(CertificateFault::Inactive),
+            None => {}
+        }
         if identities.authorities.count() >= DEVICE_CERTIFICATES_MAX {
             return Err(CertificateFault::TooMany);
         }
@@ -240,15 +259,16 @@ impl Registry {
         Ok(())
     }
 
-    /// Writes down what came since the last call. An event loop must not wait for the disk.
+    /// Writes down what came since the last call, as it is now: somebody may have taken it back. An
+    /// event loop must not wait for the disk.
     pub(crate) fn store_seen(&self) {
-        let seen = std::mem::take(&mut self.identities.write().authorities.seen);
-        if seen.is_empty() {
+        if self.identities.read().authorities.seen.is_empty() {
             return;
         }
-        let changes = seen.into_iter();
-        let changes = changes.map(|certificate| Change::Certificate { certificate });
-        if let Err(error) = self.append_only(&changes.collect::<Vec<_>>()) {
+        // From here on nothing is taken back until it is written.
+        let mut kept = self.journal.lock();
+        let changes = self.identities.write().authorities.take_seen();
+        if let Err(error) = kept.journal.append(&changes) {
             tracing::warn!(%error, "device certificates that came are not written down");
         }
     }

@@ -117,10 +117,10 @@ fn a_certificate_made_inactive_closes_its_own_device_only() {
     };
     let (mut short, mut long) = (connect("gw-1", &[0x12]), connect("gw-2", &[0x12, 0x34]));
     let authority = authorities(&kit).remove(0).serial;
-    let seen = AdminCall::DeviceCertificates {
+    let ask_seen = AdminCall::DeviceCertificates {
         authority: authority.clone(),
     };
-    let AdminAnswer::DeviceCertificates(seen) = ask(&kit, seen).unwrap() else {
+    let AdminAnswer::DeviceCertificates(seen) = ask(&kit, ask_seen.clone()).unwrap() else {
         panic!("another answer")
     };
     let mut serials: Vec<&str> = seen.iter().map(|c| &*c.serial).collect();
@@ -137,6 +137,14 @@ fn a_certificate_made_inactive_closes_its_own_device_only() {
     long.send(&Packet::PingReq, V5);
     let alive = long.recv(V5, |packet| matches!(packet, Packet::PingResp));
     assert!(alive.unwrap());
+    // It stays so, though that it came was written down after it was made inactive.
+    let kit = kit.restart();
+    let AdminAnswer::DeviceCertificates(kept) = ask(&kit, ask_seen).unwrap() else {
+        panic!("another answer")
+    };
+    let state = |serial: &str| kept.iter().find(|c| c.serial == serial).unwrap().state;
+    assert_eq!(state(serials[0]), CertificateState::Inactive);
+    assert_eq!(state(serials[1]), CertificateState::Active);
 }
 
 #[test]
