@@ -125,6 +125,8 @@ pub const RETAINED_MAX: usize = 100_000;
 pub const RETAINED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Most retained messages that one subscription brings.
 pub const RETAINED_PER_SUBSCRIPTION_MAX: usize = 10_000;
+/// Their bytes that wait for one client: those that are replaced meanwhile are kept for it alone.
+pub const RETAINED_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most bytes of changes that wait to be written to disk; then publishers wait.
 pub const STORE_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most acknowledgements of one client that wait for the disk; then it is not read.

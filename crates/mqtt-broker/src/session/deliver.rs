@@ -41,6 +41,14 @@ impl Live {
     ) -> Delivered {
         let numbered = Numbered::ByWindow { traced: message.id };
         if message.parts.qos.min(terms.qos) == QoS::AtMostOnce {
+            if let Some(window) = self.window.as_mut().filter(|w| w.has_retained()) {
+                let waits = window.wait_behind_retained(message, terms, clock.now());
+                return if waits {
+                    Delivered::Waits
+                } else {
+                    Delivered::Full
+                };
+            }
             return if out.is_full() {
                 Delivered::Full
             } else {

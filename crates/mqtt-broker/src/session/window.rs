@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::in_flight::{Answer, Awaits, InFlight, Step};
 use crate::{
-    limits::{CLIENT_BOUNDS, RETAINED_PER_SUBSCRIPTION_MAX},
+    limits::{CLIENT_BOUNDS, RETAINED_PER_SUBSCRIPTION_MAX, RETAINED_WAITING_BYTES_MAX},
     message::{Message, MessageId, Outgoing, SubscriptionId, Terms},
     shared_subscriptions::SharedId,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Window {
     in_flight: SmallVec<[InFlight; FEW]>,
     /// Behind those in flight; most clients keep up.
     waiting: Option<Box<FairQueue<Waiting>>>,
+    /// So many of those were brought by a subscription.
+    retained: usize,
     /// Which of those in flight are traced; most are not.
     traced: Vec<(PacketId, MessageId)>,
 }
@@ -97,6 +99,11 @@ impl Window {
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let load = self.waiting.as_ref().map(|waiting| waiting.load());
         load.map_or((0, 0), |load| (load.len, load.bytes))
+    }
+
+    /// Whether some wait that a subscription has brought, and that may be older than what comes.
+    pub(crate) const fn has_retained(&self) -> bool {
+        self.retained > 0
     }
 
     /// Whether the next message may be sent at once.
@@ -176,22 +183,39 @@ impl Window {
         self.queue().push(waiting).is_ok()
     }
 
-    /// The same for a retained message: many come at once, and their bytes are kept anyway.
+    /// The same for a retained message, many of which come at once.
     pub(crate) fn wait_retained(
         &mut self,
         message: &Outgoing<'_>,
         terms: Terms<'_>,
         now: Instant,
     ) -> bool {
-        if self.waiting().0 >= RETAINED_PER_SUBSCRIPTION_MAX {
-            return false;
-        }
         let waiting = Waiting {
             retained: true,
             ..Waiting::new(message, terms, now)
         };
-        self.queue().push_anyway(waiting);
-        true
+        let waits = self.wait_among_retained(waiting);
+        self.retained += usize::from(waits);
+        waits
+    }
+
+    /// The same for one that must not pass them.
+    pub(crate) fn wait_behind_retained(
+        &mut self,
+        message: &Outgoing<'_>,
+        terms: Terms<'_>,
+        now: Instant,
+    ) -> bool {
+        self.wait_among_retained(Waiting::new(message, terms, now))
+    }
+
+    fn wait_among_retained(&mut self, waiting: Waiting) -> bool {
+        let (len, bytes) = self.waiting();
+        let has_room = len < RETAINED_PER_SUBSCRIPTION_MAX && bytes < RETAINED_WAITING_BYTES_MAX;
+        if has_room {
+            self.queue().push_anyway(waiting);
+        }
+        has_room
     }
 
     fn queue(&mut self) -> &mut FairQueue<Waiting> {
@@ -211,6 +235,8 @@ impl Window {
     pub(crate) fn next_waiting(&mut self) -> Option<Waiting> {
         let waiting = self.waiting.as_mut()?.pop();
         self.waiting.take_if(|waiting| waiting.is_empty());
+        let retained = waiting.as_ref().is_some_and(|waiting| waiting.retained);
+        self.retained -= usize::from(retained);
         waiting
     }
 }

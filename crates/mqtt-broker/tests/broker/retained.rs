@@ -156,3 +156,28 @@ fn who_may_not_subscribe_gets_none() {
         Said::PubAck(1, ReasonCode::NotAuthorized, _)
     ));
 }
+
+#[test]
+fn what_comes_while_retained_messages_wait_does_not_pass_them() {
+    const MESSAGES: usize = 200;
+    let lab = Lab::start();
+    let mut publisher = lab.client("pub", V5);
+    // More than sockets and buffers hold.
+    let old = "o".repeat(60_000);
+    for n in 0..MESSAGES {
+        retain(&mut publisher, &format!("lab/list/{n}"), &old, &[]);
+    }
+    let mut slow = lab.subscriber("slow", "lab/list/#", QoS::AtMostOnce);
+    for n in 0..MESSAGES {
+        let topic = format!("lab/list/{n}");
+        publisher.say(&topic, "new", Delivery::AtMostOnce);
+    }
+    publisher.ping();
+    let mut last = std::collections::HashMap::new();
+    for _ in 0..2 * MESSAGES {
+        let seen = slow.see();
+        last.insert(seen.topic, seen.payload.len());
+    }
+    assert_eq!(last.len(), MESSAGES);
+    assert!(last.values().all(|len| *len == "new".len()));
+}
