@@ -219,3 +219,45 @@ async fn attributes_are_not_put_on_what_others_changed() {
     assert_eq!(bench.object("f"), "theirs");
     assert_eq!(bench.read("f").await.unwrap(), b"theirs");
 }
+
+/// A file whose second content is in the bucket and not in the cache; the object with the first.
+async fn with_an_older_version() -> (Bench, object_store::MemObject) {
+    let bench = Bench::new().await;
+    bench.put("f", pattern(1, 3 << 20)).await;
+    bench.drain().await;
+    let older = bench.store.object("f").unwrap();
+    bench.write("f", 0, pattern(2, 3 << 20)).await.unwrap();
+    bench.commit("f").await.unwrap();
+    bench.drain().await;
+    let inode = bench.find("f").await.unwrap().inode;
+    let engine = bench.fs().engine();
+    let freed = engine.evict_node(&engine.node(inode).unwrap()).await;
+    assert_eq!(freed.unwrap(), 3 << 20);
+    (bench, older)
+}
+
+#[tokio::test]
+async fn a_version_that_others_bring_back_takes_the_place_of_the_whole_file() {
+    let (bench, older) = with_an_older_version().await;
+    let inode = bench.find("f").await.unwrap().inode;
+    let start = bench.fs().read(&root(), inode, 0, 100).await.unwrap();
+    assert_eq!(*start.bytes, pattern(2, 100));
+    bench.store.insert("f", older.bytes.clone(), older.metadata);
+    bench.fs().read(&root(), inode, 2 << 20, 100).await.unwrap();
+    assert!(bench.read("f").await.unwrap() == older.bytes);
+    assert_eq!(bench.fs().status().conflicts, 0);
+}
+
+#[tokio::test]
+async fn a_version_that_others_bring_back_is_not_mixed_with_what_was_written() {
+    let (bench, older) = with_an_older_version().await;
+    offline(&bench, true);
+    bench.write("f", 0, vec![7; 4_096]).await.unwrap();
+    bench.commit("f").await.unwrap();
+    bench.store.insert("f", older.bytes.clone(), older.metadata);
+    offline(&bench, false);
+    bench.drain().await;
+    assert!(bench.read("f").await.unwrap() == older.bytes);
+    assert_eq!(bench.list(".conflicts").await.len(), 1);
+    assert_eq!(bench.fs().status().conflicts, 1);
+}

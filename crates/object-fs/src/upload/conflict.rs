@@ -267,7 +267,9 @@ impl Engine {
             // It cannot be read, and nobody has changed it: there is no other side.
             return Ok(None);
         }
-        if self.is_of(node, &meta) {
+        let clean_generation = node.lock()?.record.clean_generation;
+        let picture = self.content_put(node, &meta);
+        if picture.is_some_and(|generation| generation >= clean_generation) {
             self.adopt_own(node, &remote, &meta).await?;
             return Ok(None);
         }
@@ -292,7 +294,8 @@ impl Engine {
 
     /// The object is a picture of this very file whose upload was never answered. Blocks that
     /// are not in the cache were not written since the object before, so the new one has them
-    /// too; the upload is going to be repeated and finish the matter.
+    /// too; the upload is going to be repeated and finish the matter. (A picture from before the
+    /// object before was brought back by others, and is theirs.)
     async fn adopt_own(&self, node: &Node, was: &Remote, meta: &ObjectMeta) -> VfsResult<()> {
         let ticket = {
             let mut state = node.lock()?;

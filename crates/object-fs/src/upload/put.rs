@@ -165,9 +165,20 @@ impl Engine {
 
     /// Whether an object was put for this inode, now or in an earlier life.
     pub(crate) fn is_of(&self, node: &Node, meta: &ObjectMeta) -> bool {
-        let found = meta.metadata.as_ref().and_then(|m| m.get(VERSION_KEY));
+        self.picture_in(node, meta).is_some()
+    }
+
+    /// The generation of the content in an object that was put for this inode.
+    pub(super) fn content_put(&self, node: &Node, meta: &ObjectMeta) -> Option<u64> {
+        let mut numbers = self.picture_in(node, meta)?.split('-').skip(1);
+        numbers.next()?.parse().ok()
+    }
+
+    /// What a version says after share and inode, if they are ours and this.
+    fn picture_in<'a>(&self, node: &Node, meta: &'a ObjectMeta) -> Option<&'a str> {
+        let found = meta.metadata.as_ref().and_then(|m| m.get(VERSION_KEY))?;
         let prefix = format!("{:016x}/{}/", self.identity.share, node.inode.0);
-        found.is_some_and(|found| found.starts_with(&prefix))
+        found.strip_prefix(&prefix)
     }
 
     pub(super) fn whose(&self, meta: &ObjectMeta, version: &str) -> Whose {
