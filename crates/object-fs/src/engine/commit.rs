@@ -41,32 +41,52 @@ impl Engine {
         if !snapshot.pages.is_empty()
             && let Err(e) = self.log.sync().await
         {
-            restore(&mut node.state.lock(), snapshot);
+            let unnamed = restore(&mut node.state.lock(), snapshot);
+            self.release_of_gone(node, unnamed).await?;
             return Err(fault::of_cache(e));
         }
-        let ticket = {
-            let mut state = node.lock()?;
-            let mut batch = Batch::default();
-            let under_way = state.data_mut().and_then(|data| data.under_way.take());
-            if let Some(content) = under_way {
-                state.synced = content;
-                put_pages(node.inode, snapshot.pages, &mut batch);
-                self.save(&state, &mut batch);
-                if state.persisted().is_content_dirty() {
-                    self.mark_dirty_as_is(&mut state, &mut batch);
-                }
+        let ticket = match self.put_map(node, snapshot.pages) {
+            Ok(ticket) => ticket,
+            Err(gone) => {
+                self.release_of_gone(node, snapshot.replaced).await?;
+                return Err(gone);
             }
-            if !is_unsynced(&state) {
-                self.unsynced.lock().remove(&node.inode);
-            }
-            let ticket = self.index.submit(batch);
-            if let Some(data) = state.data_mut() {
-                data.last_commit = Some(ticket);
-            }
-            ticket
         };
         self.durable(ticket).await?;
         self.release(node, snapshot.replaced);
+        Ok(())
+    }
+
+    /// The blocks are on the disk: the index may name them. An error says that the file is gone.
+    fn put_map(&self, node: &Node, pages: Vec<(u64, Option<Vec<u8>>)>) -> VfsResult<Ticket> {
+        let mut state = node.lock()?;
+        let mut batch = Batch::default();
+        let under_way = state.data_mut().and_then(|data| data.under_way.take());
+        if let Some(content) = under_way {
+            state.synced = content;
+            put_pages(node.inode, pages, &mut batch);
+            self.save(&state, &mut batch);
+            if state.persisted().is_content_dirty() {
+                self.mark_dirty_as_is(&mut state, &mut batch);
+            }
+        }
+        if !is_unsynced(&state) {
+            self.unsynced.lock().remove(&node.inode);
+        }
+        let ticket = self.index.submit(batch);
+        if let Some(data) = state.data_mut() {
+            data.last_commit = Some(ticket);
+        }
+        Ok(ticket)
+    }
+
+    /// Blocks that a commit had taken out of a file before that was removed, so that they did not
+    /// go with it. They may as soon as its removal is durable.
+    async fn release_of_gone(&self, node: &Node, unnamed: Vec<Run>) -> VfsResult<()> {
+        if !unnamed.is_empty() {
+            self.index.all_durable().await.map_err(fault::of_cache)?;
+            self.release(node, unnamed);
+        }
         Ok(())
     }
 
@@ -159,8 +179,11 @@ fn put_pages(inode: Inode, pages: Vec<(u64, Option<Vec<u8>>)>, batch: &mut Batch
     }
 }
 
-/// The commit failed: everything is still to be committed.
-fn restore(state: &mut NodeState, snapshot: Snapshot) {
+/// The commit failed: everything is still to be committed. What has no file to wait in any more.
+fn restore(state: &mut NodeState, snapshot: Snapshot) -> Vec<Run> {
+    if state.is_gone {
+        return snapshot.replaced;
+    }
     if let DataState::Loaded(data) = &mut state.data {
         data.is_unsynced = true;
         data.under_way = None;
@@ -168,4 +191,5 @@ fn restore(state: &mut NodeState, snapshot: Snapshot) {
             .extend(snapshot.pages.into_iter().map(|(page, _)| page));
         data.replaced.extend(snapshot.replaced);
     }
+    Vec::new()
 }

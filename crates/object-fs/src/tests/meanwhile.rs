@@ -318,3 +318,23 @@ async fn an_object_that_goes_while_parts_of_it_are_copied_is_in_what_comes_of_th
     assert!(bench.object("f") == whole);
     assert!(bench.read("f").await.unwrap() == whole);
 }
+
+#[tokio::test]
+async fn a_file_removed_while_its_commit_is_under_way_leaves_nothing_on_the_cache_disk() {
+    let bench = bench().await;
+    bench.put("f", pattern(1, 10_000)).await;
+    bench.write("f", 0, pattern(2, 10_000)).await.unwrap();
+    let file = bench.node("f").await;
+    let removal = async {
+        commit_under_way(&file).await;
+        bench.remove("f").await.unwrap();
+    };
+    let commit = bench.fs().engine().commit_node(&file);
+    let (committed, ()) = futures::join!(commit, removal);
+    fails(committed, ErrorKind::Stale);
+    bench
+        .until("nothing is left of it", |bench| {
+            bench.fs().status().cache_used_bytes == 0
+        })
+        .await;
+}
