@@ -25,7 +25,8 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 struct State {
     bucket_failure: Option<ErrorCode>,
-    open_panics: bool,
+    /// The call that panics.
+    panics: Option<&'static str>,
     dirty_bytes: BTreeMap<String, u64>,
     slow_sync: bool,
     served: BTreeMap<String, ShareSettings>,
@@ -41,8 +42,16 @@ impl World {
         self.state.lock().bucket_failure = code;
     }
 
-    pub(crate) fn open_panics(&self, panics: bool) {
-        self.state.lock().open_panics = panics;
+    pub(crate) fn panic_in(&self, call: Option<&'static str>) {
+        self.state.lock().panics = call;
+    }
+
+    fn enter(&self, call: &str) {
+        let panics = self.state.lock().panics;
+        assert!(
+            panics != Some(call),
+            "{call} meets what it did not think of"
+        );
     }
 
     pub(crate) fn set_dirty(&self, share: &str, bytes: u64) {
@@ -79,6 +88,7 @@ impl World {
 #[async_trait]
 impl ShareFactory for FakeShares {
     async fn check(&self, _: &ShareSettings) -> Result<(), Failure> {
+        self.0.enter("check");
         match self.0.state.lock().bucket_failure {
             Some(code) => Err(Failure::new(code, "the bucket is not there")),
             None => Ok(()),
@@ -87,14 +97,14 @@ impl ShareFactory for FakeShares {
 
     async fn open(&self, settings: &ShareSettings, dir: &Path) -> Result<Arc<dyn Share>, Failure> {
         std::fs::create_dir_all(dir).unwrap();
-        let panics = self.0.state.lock().open_panics;
-        assert!(!panics, "the engine meets what it did not think of");
+        self.0.enter("open");
         self.0.note("open", settings);
         let (world, settings) = (Arc::clone(&self.0), settings.clone());
         Ok(Arc::new(FakeShare { world, settings }))
     }
 
     async fn repair(&self, _: &Path, _: bool) -> Result<ShareCheck, Failure> {
+        self.0.enter("repair");
         self.0.state.lock().log.push("repair".into());
         Ok(ShareCheck {
             repaired: 7,
@@ -184,6 +194,7 @@ impl Share for FakeShare {
     }
 
     async fn close(&self) {
+        self.world.enter("close");
         self.world.note("close", &self.settings);
     }
 }

@@ -38,7 +38,8 @@ impl Opening {
         let mended = match repair {
             Some(repair) => {
                 let dir = self.cache_dir.join(self.place.as_str());
-                let report = self.factory.repair(&dir, repair.data).await;
+                let mending = self.factory.repair(&dir, repair.data);
+                let report = caught("mending the cache", mending).await;
                 Some((report, repair.done))
             }
             None => None,
@@ -55,46 +56,32 @@ impl Opening {
 
     /// Whether it was open before, and is again.
     async fn open_known(&self, events: &mpsc::Sender<Event>) -> bool {
-        let dir = self.cache_dir.join(self.place.as_str());
-        let known = match tokio::fs::try_exists(&dir).await {
-            Ok(known) => known,
-            Err(error) => {
-                self.opened(events, disk_failed(&error)).await;
-                return false;
-            }
-        };
-        let outcome = match (self.goal, known) {
-            (Goal::Drain, false) => OpenOutcome::Nothing,
-            (Goal::Drain, true) => self.open().await,
-            (Goal::Serve, known) => match self.check_disk().await {
-                Err(failure) => OpenOutcome::Failed(failure),
-                Ok(()) if known => self.open().await,
-                Ok(()) => match self.check_bucket().await {
-                    Err(failure) => OpenOutcome::Failed(failure),
-                    Ok(()) => self.open().await,
-                },
-            },
-        };
+        let opening = caught("opening the share", self.open()).await;
+        let (outcome, known) = opening.unwrap_or_else(|f| (OpenOutcome::Failed(f), false));
         let is_open = matches!(outcome, OpenOutcome::Opened(_));
         self.opened(events, outcome).await;
         known && is_open
     }
 
-    async fn open(&self) -> OpenOutcome {
+    /// Opens it if it may be; whether it was open before.
+    async fn open(&self) -> Result<(OpenOutcome, bool), Failure> {
         let dir = self.cache_dir.join(self.place.as_str());
-        let opening = AssertUnwindSafe(self.factory.open(&self.settings, &dir));
-        match opening.catch_unwind().await {
-            Ok(Ok(share)) => {
-                let with = self.settings.clone();
-                OpenOutcome::Opened(Box::new(Opened { share, with }))
-            }
-            Ok(Err(failure)) => OpenOutcome::Failed(failure),
-            // Whoever waits for the share would wait for ever. The log has the panic.
-            Err(_) => {
-                let text = "opening the share ended in a panic";
-                OpenOutcome::Failed(Failure::new(ErrorCode::Internal, text))
+        let known = tokio::fs::try_exists(&dir).await;
+        let known = known.map_err(|e| disk_failure(&e))?;
+        match self.goal {
+            Goal::Drain if !known => return Ok((OpenOutcome::Nothing, known)),
+            Goal::Drain => {}
+            Goal::Serve => {
+                self.check_disk().await?;
+                if !known {
+                    self.check_bucket().await?;
+                }
             }
         }
+        let share = self.factory.open(&self.settings, &dir).await?;
+        let with = self.settings.clone();
+        let opened = Box::new(Opened { share, with });
+        Ok((OpenOutcome::Opened(opened), known))
     }
 
     async fn opened(&self, events: &mpsc::Sender<Event>, outcome: OpenOutcome) {
@@ -151,8 +138,14 @@ pub(super) async fn close_job(
     place: Place,
     events: mpsc::Sender<Event>,
 ) {
-    share.close().await;
-    drop(share);
+    let closing = async {
+        share.close().await;
+        drop(share);
+        Ok(())
+    };
+    if let Err(failure) = caught("closing the share", closing).await {
+        warn!(place = place.as_str(), error = %failure.message, "a share was not closed in order");
+    }
     if let Some(dir) = remove
         && let Err(error) = tokio::fs::remove_dir_all(&dir).await
     {
@@ -181,6 +174,17 @@ fn disk_failure(error: &io::Error) -> Failure {
     )
 }
 
-fn disk_failed(error: &io::Error) -> OpenOutcome {
-    OpenOutcome::Failed(disk_failure(error))
+/// Work whose end others wait for, however it ends: they would wait for ever for a panic.
+async fn caught<T>(
+    what: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let panic = match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(answer) => return answer,
+        Err(panic) => panic,
+    };
+    let of_format = panic.downcast_ref::<String>().map(String::as_str);
+    let said = of_format.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = format!("{what} ended in a panic: {}", said.unwrap_or_default());
+    Err(Failure::new(ErrorCode::Internal, text))
 }

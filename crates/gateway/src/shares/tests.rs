@@ -179,15 +179,44 @@ async fn a_new_share_without_a_bucket_fails_alone_and_recovers() {
 
 #[tokio::test]
 async fn a_share_whose_engine_panics_fails_and_is_tried_again() {
+    for call in ["check", "open"] {
+        let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
+        world.panic_in(Some(call));
+        let site = Site::start(dir.path(), &world);
+        site.handle.want(intent(1, &[share("a")])).await;
+        site.reaches(1).await;
+        let Some(ShareState::Failed { reason }) = site.state_of("a") else {
+            panic!("it must have failed");
+        };
+        assert!(reason.contains("meets what it did not"), "{reason}");
+        assert_eq!(site.error_of("a"), Some(ErrorCode::Internal));
+        world.panic_in(None);
+        site.until(|site| site.error_of("a").is_none()).await;
+        assert_eq!(world.served(), ["a"]);
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_panics_is_answered_and_its_share_is_served_again() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
-    world.open_panics(true);
     let site = Site::start(dir.path(), &world);
     site.handle.want(intent(1, &[share("a")])).await;
     site.reaches(1).await;
-    assert_eq!(site.error_of("a"), Some(ErrorCode::Internal));
-    world.open_panics(false);
-    site.until(|site| site.error_of("a").is_none()).await;
-    assert_eq!(world.served(), ["a"]);
+    world.panic_in(Some("repair"));
+    let report = site.handle.repair("a".parse().unwrap(), false).await;
+    assert_eq!(report.unwrap_err().code, ErrorCode::Internal);
+    site.until(|site| site.world.served() == ["a"]).await;
+}
+
+#[tokio::test]
+async fn a_share_whose_engine_panics_while_it_is_closed_is_closed() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.panic_in(Some("close"));
+    site.handle.want(intent(2, &[])).await;
+    site.until(|site| site.state_of("a").is_none()).await;
 }
 
 #[tokio::test]
