@@ -20,9 +20,10 @@ mod reconcile;
 mod source;
 mod walk;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use clock::{Task, spawn_named};
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use vfs::{ErrorKind, VfsError, VfsResult};
@@ -115,14 +116,10 @@ impl Engine {
     }
 
     async fn work_on(self: &Arc<Self>, work: Work) {
-        let outcome: VfsResult<Outcome> = match &work {
-            Work::Inode(inode) => match self.reconcile(*inode).await {
-                Err(e) if e.kind() == ErrorKind::Stale => Ok(Outcome::Done),
-                outcome => outcome,
-            },
-            Work::Tombstone(key) => self.delete_object(key).await,
-            Work::Walk(dir) => self.walk(*dir).await,
-        };
+        // A piece that is never called done or failed would never be tried again.
+        let worked = AssertUnwindSafe(self.do_work(&work)).catch_unwind().await;
+        let panicked = |_| Err(VfsError::new(ErrorKind::Io, "an upload ended in a panic"));
+        let outcome = worked.unwrap_or_else(panicked);
         let now = self.clock.now();
         match outcome {
             Ok(outcome) => self.queue.finish(&work, outcome, now),
@@ -133,6 +130,17 @@ impl Engine {
             }
         }
         self.space.has_changed();
+    }
+
+    async fn do_work(self: &Arc<Self>, work: &Work) -> VfsResult<Outcome> {
+        match work {
+            Work::Inode(inode) => match self.reconcile(*inode).await {
+                Err(e) if e.kind() == ErrorKind::Stale => Ok(Outcome::Done),
+                outcome => outcome,
+            },
+            Work::Tombstone(key) => self.delete_object(key).await,
+            Work::Walk(dir) => self.walk(*dir).await,
+        }
     }
 }
 

@@ -338,3 +338,17 @@ async fn a_file_removed_while_its_commit_is_under_way_leaves_nothing_on_the_cach
         })
         .await;
 }
+
+#[tokio::test]
+async fn an_upload_that_panics_has_failed_and_is_tried_again() {
+    let bench = Bench::new().await;
+    bench.imported().await;
+    bench.gate.set_panics(true);
+    bench.put("f", "x").await;
+    bench
+        .until("failed", |bench| bench.fs().status().uploads_failing == 1)
+        .await;
+    bench.gate.set_panics(false);
+    bench.drain().await;
+    assert_eq!(bench.object("f"), "x");
+}

@@ -1,6 +1,6 @@
 //! Requests to the bucket end with the power of the machine that makes them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cache::Power;
@@ -20,6 +20,7 @@ pub(super) struct Gate(Arc<GateState>);
 struct GateState {
     door: tokio::sync::RwLock<()>,
     waiting: AtomicU64,
+    panics: AtomicBool,
 }
 
 impl Gate {
@@ -32,7 +33,14 @@ impl Gate {
         self.0.waiting.load(Ordering::Relaxed)
     }
 
+    /// Who comes by panics.
+    pub(super) fn set_panics(&self, panics: bool) {
+        self.0.panics.store(panics, Ordering::Relaxed);
+    }
+
     async fn pass(&self) {
+        let panics = self.0.panics.load(Ordering::Relaxed);
+        assert!(!panics, "the store meets what it did not think of");
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
         drop(self.0.door.read().await);
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
