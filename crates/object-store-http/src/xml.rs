@@ -102,6 +102,8 @@ struct UploadItem {
 fn own_key(key: String, encoding: Option<&str>, prefix: &str) -> StoreResult<String> {
     let full = match encoding {
         Some("url") => {
+            // As in a form: AWS and MinIO write a space as `+`, and `+` as `%2B`.
+            let key = key.replace('+', " ");
             let decoded = percent_decode_str(&key).decode_utf8();
             decoded
                 .or(Err(unreadable("a key is not UTF-8")))?
@@ -117,6 +119,12 @@ fn own_key(key: String, encoding: Option<&str>, prefix: &str) -> StoreResult<Str
 /// A page of a listing; `prefix` is taken off its keys.
 pub(crate) fn list(body: &[u8], prefix: &str) -> StoreResult<ListPage> {
     let list: ListBody = read(body)?;
+    if list.is_truncated && list.contents.is_empty() {
+        // Where the next one begins cannot be said, and that nothing more is there must not be.
+        return Err(unreadable(
+            "a page without objects says that there are more",
+        ));
+    }
     let encoding = list.encoding_type.as_deref();
     let one = |item: Contents| {
         Ok(ObjectMeta {
@@ -184,15 +192,23 @@ mod tests {
         let body =
             br#"<?xml version="1.0"?><ListBucketResult xmlns="x"><IsTruncated>true</IsTruncated>
             <EncodingType>url</EncodingType><CommonPrefixes><Prefix>z</Prefix></CommonPrefixes>
-            <Contents><Key>p/a%20b%2Bc</Key><Size>7</Size><ETag>&quot;e-1&quot;</ETag>
+            <Contents><Key>p/a+b%20%2Bc</Key><Size>7</Size><ETag>&quot;e-1&quot;</ETag>
             <LastModified>1970-01-01T00:00:01.000Z</LastModified></Contents></ListBucketResult>"#;
         let page = list(body, "p/").unwrap();
         assert!(page.more);
         let object = &page.objects[0];
-        assert_eq!((object.key.as_str(), object.size), ("a b+c", 7));
+        assert_eq!((object.key.as_str(), object.size), ("a b +c", 7));
         assert_eq!(object.etag, Some(ETag("e-1".into())));
         assert_eq!(object.last_modified.unwrap().as_millis(), 1_000);
         assert!(list(body, "q/").is_err(), "a key of somebody else");
+    }
+
+    #[test]
+    fn a_page_without_objects_is_no_end_if_it_says_that_there_are_more() {
+        let page = |more| format!("<X><IsTruncated>{more}</IsTruncated></X>");
+        assert!(list(page(false).as_bytes(), "").unwrap().objects.is_empty());
+        let error = list(page(true).as_bytes(), "").unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     }
 
     #[test]

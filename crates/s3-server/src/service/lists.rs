@@ -191,6 +191,7 @@ impl Names {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
                     text.push(char::from(byte));
                 }
+                b' ' => text.push('+'),
                 _ => write!(text, "%{byte:02X}").expect("a string takes every write"),
             }
         }
