@@ -79,11 +79,8 @@ async fn a_deleted_file_does_not_come_back_with_a_listing() {
     assert!(bench.keys().is_empty());
 }
 
-#[tokio::test]
-async fn a_file_changed_on_both_sides_is_kept_twice() {
-    let bench = Bench::new().await;
-    bench.put("d", "one").await;
-    bench.drain().await;
+/// Changes `d` here and in the bucket while they do not see each other, and lets them meet.
+async fn change_on_both_sides(bench: &Bench) {
     bench.store.set_faults(Faults {
         offline: true,
         ..Faults::default()
@@ -93,6 +90,14 @@ async fn a_file_changed_on_both_sides_is_kept_twice() {
     bench.insert("d", "there");
     bench.store.set_faults(Faults::default());
     bench.drain().await;
+}
+
+#[tokio::test]
+async fn a_file_changed_on_both_sides_is_kept_twice() {
+    let bench = Bench::new().await;
+    bench.put("d", "one").await;
+    bench.drain().await;
+    change_on_both_sides(&bench).await;
     assert_eq!(bench.read("d").await.unwrap(), b"there");
     let kept = bench.list(".conflicts").await;
     assert_eq!(kept.len(), 1, "{kept:?}");
@@ -148,15 +153,7 @@ async fn what_was_changed_on_both_sides_is_kept_though_a_file_has_the_name_of_th
     bench.put(".conflicts", "a file").await;
     bench.put("d", "one").await;
     bench.drain().await;
-    bench.store.set_faults(Faults {
-        offline: true,
-        ..Faults::default()
-    });
-    bench.write("d", 0, "here").await.unwrap();
-    bench.commit("d").await.unwrap();
-    bench.insert("d", "there");
-    bench.store.set_faults(Faults::default());
-    bench.drain().await;
+    change_on_both_sides(&bench).await;
     assert_eq!(bench.list("").await, [".conflicts", ".conflicts~1", "d"]);
     assert_eq!(bench.read(".conflicts").await.unwrap(), b"a file");
     let path = format!(".conflicts~1/{}", bench.list(".conflicts~1").await[0]);
