@@ -211,7 +211,7 @@ impl Offline {
 
     /// Whether the disk does not keep up.
     pub(crate) fn is_behind(&self) -> bool {
-        self.state.lock().pending.len() >= STORE_QUEUE_BYTES_MAX
+        self.state.lock().is_behind()
     }
 
     /// How far the log goes.
@@ -273,6 +273,11 @@ impl State {
         record::encode(record, &mut self.pending);
         let len = (self.pending.len() - before) as u64;
         self.lsn = Lsn(self.lsn.0 + len);
+    }
+
+    /// Whether no more may wait to be written.
+    fn is_behind(&self) -> bool {
+        self.pending.len() >= STORE_QUEUE_BYTES_MAX
     }
 
     fn is_urgent(&self) -> bool {

@@ -13,7 +13,7 @@ use super::{
     session::Entry,
 };
 use crate::{
-    limits::{STORE_QUEUE_BYTES_MAX, SWEEP_LEN_MAX},
+    limits::SWEEP_LEN_MAX,
     message::{Outgoing, Terms},
     shared_subscriptions::Member,
 };
@@ -64,7 +64,7 @@ impl Offline {
     /// Keeps a message for those who subscribe later; returns when its publisher is to be answered.
     pub(crate) fn retain(&self, outgoing: &Outgoing<'_>) -> Result<Option<Lsn>, NotKept> {
         let mut state = self.state.lock();
-        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+        if state.is_behind() {
             return Err(NotKept::Full);
         }
         if !self.may_retain(&state, outgoing) {
@@ -86,7 +86,7 @@ impl Offline {
             return Ok(Kept::default());
         }
         let mut state = self.state.lock();
-        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+        if state.is_behind() {
             return Err(NotKept::Full);
         }
         if inbound.is_some_and(|(uid, id)| is_received(&state, uid, id)) {
@@ -124,7 +124,7 @@ impl Offline {
     /// A session has published a message of `QoS` 2 of which nobody gets anything from here.
     pub(crate) fn note_inbound(&self, from: Uid, packet_id: PacketId) -> Result<Kept, NotKept> {
         let mut state = self.state.lock();
-        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+        if state.is_behind() {
             return Err(NotKept::Full);
         }
         if state.ledger.session(from).is_none() {
@@ -150,7 +150,7 @@ impl Offline {
         now: Timestamp,
     ) -> Result<(), NotKept> {
         let mut state = self.state.lock();
-        if state.pending.len() >= STORE_QUEUE_BYTES_MAX {
+        if state.is_behind() {
             return Err(NotKept::Full);
         }
         if state.ledger.session(uid).is_none() {

@@ -129,14 +129,15 @@ impl Live {
         let counts = is_new
             && delivery.qos() == before.delivery.qos()
             && publish.properties.is_empty()
-            // Who subscribes meanwhile must get those behind what it was told is retained.
+            // Who subscribes meanwhile must get those behind what it was told is retained; and what
+            // is still to be retained of one is not to be of the other.
             && !publish.retain
+            && !before.retain
             && publish.payload.len() <= before.payload.len()
             && publish.topic == before.topic.as_str();
         counts.then(|| Incoming {
             topic: before.topic.clone(),
             delivery,
-            retain: publish.retain,
             payload: publish.payload,
             properties: PropertiesBuf::new(),
             expires_at: None,

@@ -14,7 +14,7 @@ use mqtt_codec::{
 use crate::{
     kit::{self, Kit, wait_until},
     raw::{Raw, Said, connect_packet},
-    wire::socket,
+    wire::web_deaf,
 };
 
 #[test]
@@ -180,22 +180,9 @@ fn who_says_nothing_without_end_keeps_nobody_waiting() {
             ..ListenerConfig::new("web", "127.0.0.1:0".parse().unwrap())
         });
     });
-    let mut flood = socket(kit.broker.listener_address("web").unwrap());
-    let key = web_socket::upgrade::key([1; 16]);
-    let request = web_socket::upgrade::request("x", "/mqtt", &key);
-    flood.write_all(request.as_bytes()).unwrap();
+    let address = kit.broker.listener_address("web").unwrap();
     // As a client, so that no time-out ends it.
-    let device = kit.device("gw-flood");
-    let mut connect = Vec::new();
-    encode(
-        &Packet::Connect(connect_packet(&device, V5)),
-        V5,
-        &mut connect,
-    )
-    .unwrap();
-    let mut frame = Vec::new();
-    web_socket::encode_binary(web_socket::Role::Client([0; 4]), &connect, &mut frame);
-    flood.write_all(&frame).unwrap();
+    let flood = web_deaf(address, &kit.device("gw-flood"));
     let mut other = Raw::connect(kit.address(), &kit.device("gw-other"), V5);
     let (sent, flows) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {

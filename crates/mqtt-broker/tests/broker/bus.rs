@@ -16,6 +16,7 @@ use mqtt_codec::{
 use crate::{
     kit::{Device, Kit, next, next_presence, next_uplink},
     lab::{LAB, Lab, qos1, qos2},
+    persistent::keep,
     raw::{Raw, Said, connect_packet},
 };
 
@@ -398,35 +399,27 @@ async fn take_overs_across_event_loops_leave_exactly_one_channel_online() {
     }
 }
 
-#[tokio::test]
-async fn what_a_publisher_of_qos_2_could_not_give_before_it_was_lost_is_given_when_it_comes_again()
-{
-    let kit = Kit::start();
-    let device = kit.device("gw-one");
-    let topic = "csg_result/gw-one";
-    let come = || {
-        let mut properties = mqtt_codec::PropertiesBuf::new();
-        properties
-            .push(Property::SessionExpiryInterval(600))
-            .unwrap();
-        let mut raw = Raw::open(kit.address(), V5);
-        raw.send(&Packet::Connect(Connect {
-            clean_start: false,
-            properties: properties.as_properties(),
-            ..connect_packet(&device, V5)
-        }));
-        assert!(matches!(raw.recv(), Said::ConnAck(ReasonCode::Success, _)));
-        raw
-    };
-    let mut raw = come();
+/// Publishes as much as is kept for a console that is not there.
+fn fill_backlog(raw: &mut Raw, topic: &str) {
     for _ in 0..BACKLOG_LEN_MAX {
         raw.publish(topic, b"before", Some(1));
         assert!(matches!(raw.recv(), Said::PubAck(..)));
     }
+}
+
+#[tokio::test]
+async fn what_a_publisher_of_qos_2_could_not_give_before_it_was_lost_is_given_when_it_comes_again()
+{
+    let lab = Lab::start();
+    let device = lab.0.device("gw-one");
+    let topic = "csg_result/gw-one";
+    let come = || keep(&lab, &device, V5, 600).0;
+    let mut raw = come();
+    fill_backlog(&mut raw, topic);
     raw.say(topic, "two", qos2(7));
     assert!(raw.is_silent());
     let mut raw = come();
-    let mut receiver = kit.broker.bus().receive().await.unwrap();
+    let mut receiver = lab.0.broker.bus().receive().await.unwrap();
     for _ in 0..BACKLOG_LEN_MAX {
         assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"before");
     }
@@ -447,10 +440,7 @@ async fn a_retained_message_is_there_for_new_subscribers_though_others_have_no_r
     let device = lab.0.device("gw-one");
     let topic = "csg_result/gw-one";
     let mut raw = Raw::connect(lab.0.address(), &device, V5);
-    for _ in 0..BACKLOG_LEN_MAX {
-        raw.publish(topic, b"before", Some(1));
-        assert!(matches!(raw.recv(), Said::PubAck(..)));
-    }
+    fill_backlog(&mut raw, topic);
     raw.send(&Packet::Publish(Publish {
         delivery: qos1(1),
         retain: true,

@@ -11,15 +11,16 @@ use message_bus::{BusEvent, PresenceKind};
 use mqtt_broker::{
     BrokerConfig, ClientAuthentication, ListenerConfig, ListenerLimits, Rate, TlsSettings,
 };
-use mqtt_codec::{Delivery, Packet, Properties, ProtocolVersion, Publish, QoS, ReasonCode, encode};
+use mqtt_codec::{Delivery, Packet, Properties, ProtocolVersion, Publish, QoS, ReasonCode};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::{
     kit::{Device, Kit, next, next_uplink},
-    lab::{Lab, qos1},
+    lab::Lab,
     raw::{Raw, Said, connect_packet},
-    wire::{Own, Wire, socket, tls, tls_of, web},
+    retained::retain,
+    wire::{Own, Wire, socket, tls, tls_of, web, web_deaf},
 };
 
 use ProtocolVersion::{V5, V311};
@@ -398,15 +399,7 @@ fn a_handshake_that_does_not_come_to_its_end_is_cut() {
 fn a_client_that_never_reads_its_pongs_is_not_read_for_ever() {
     let (kit, address) = with_listener(web_listener());
     let device = kit.device("gw-pings");
-    let mut line = socket(address);
-    let request = web_socket::upgrade::request("x", "/mqtt", &web_socket::upgrade::key([1; 16]));
-    line.write_all(request.as_bytes()).unwrap();
-    let mut connect = Vec::new();
-    let packet = Packet::Connect(connect_packet(&device, V5));
-    encode(&packet, V5, &mut connect).unwrap();
-    let mut frame = Vec::new();
-    web_socket::encode_binary(web_socket::Role::Client([0; 4]), &connect, &mut frame);
-    line.write_all(&frame).unwrap();
+    let mut line = web_deaf(address, &device);
     let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
     ping.extend([b'x'; 125]);
     let pings = ping.repeat(1_000);
@@ -443,17 +436,9 @@ fn a_slow_reader_behind_a_layer_gets_all_that_waits_though_it_pings_meanwhile() 
     });
     let lab = Lab::of(kit);
     let mut publisher = lab.client("pub", V5);
-    let payload = vec![0x5a; 60_000];
+    let payload = "z".repeat(60_000);
     for n in 0..MESSAGES {
-        let topic = format!("lab/list/{n}");
-        publisher.send(&Packet::Publish(Publish {
-            delivery: qos1(1),
-            retain: true,
-            topic: &topic,
-            properties: Properties::NONE,
-            payload: &payload,
-        }));
-        assert!(matches!(publisher.recv(), Said::PubAck(1, ..)));
+        retain(&mut publisher, &format!("lab/list/{n}"), &payload, &[]);
     }
     let device = lab.device("slow");
     let mut slow = Raw::open(address, V5);

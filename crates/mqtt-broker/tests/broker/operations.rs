@@ -247,17 +247,23 @@ async fn a_message_is_as_late_as_its_client_s_answers_and_its_socket_make_it() {
     wait_until(|| deliveries(&kit, "csg_cmd") == (1, 2));
 }
 
+/// Publishes to a client that does not read, until its socket and buffers are full; what.
+fn overfill(lab: &Lab, publisher: &mut Raw) -> String {
+    let payload = "m".repeat(60_000);
+    while lab.0.broker.metrics().messages_dropped == 0 {
+        publisher.say("lab/x", &payload, Delivery::AtMostOnce);
+        publisher.ping();
+    }
+    payload
+}
+
 #[test]
 fn a_message_that_its_socket_does_not_take_is_not_delivered_yet() {
     let clock = clock::Clock::manual(model::Timestamp::from_millis(1_000_000));
     let lab = Lab::of(Kit::start_at(clock.clone(), |_| {}));
     let mut deaf = lab.subscriber("deaf", "lab/x", QoS::AtMostOnce);
     let mut publisher = lab.client("pub", V5);
-    let payload = "m".repeat(60_000);
-    while lab.0.broker.metrics().messages_dropped == 0 {
-        publisher.say("lab/x", &payload, Delivery::AtMostOnce);
-        publisher.ping();
-    }
+    let payload = overfill(&lab, &mut publisher);
     let (late, with_kernel) = deliveries(&lab.0, "lab");
     assert_eq!(late, 0);
     clock.advance(Duration::from_secs(3));
@@ -278,11 +284,7 @@ fn a_client_that_goes_while_its_socket_has_taken_part_of_a_message_harms_nobody(
     let lab = Lab::start();
     let deaf = lab.subscriber("deaf", "lab/x", QoS::AtMostOnce);
     let mut publisher = lab.client("pub", V5);
-    let payload = "m".repeat(60_000);
-    while lab.0.broker.metrics().messages_dropped == 0 {
-        publisher.say("lab/x", &payload, Delivery::AtMostOnce);
-        publisher.ping();
-    }
+    overfill(&lab, &mut publisher);
     deaf.hang_up();
     wait_until(|| lab.0.broker.metrics().clients == 1);
     publisher.ping();

@@ -10,7 +10,7 @@ use crate::{
     raw::{Raw, Said},
 };
 
-fn retain(publisher: &mut Raw, topic: &str, payload: &str, list: &[Property<'_>]) {
+pub(crate) fn retain(publisher: &mut Raw, topic: &str, payload: &str, list: &[Property<'_>]) {
     let properties = properties(list);
     publisher.send(&Packet::Publish(Publish {
         delivery: qos1(1),

@@ -124,6 +124,20 @@ pub(crate) fn web(mut line: impl Line + 'static, path: &str, frame_len: usize) -
     }))
 }
 
+/// A client over a WebSocket that has said CONNECT, and has read nothing yet.
+pub(crate) fn web_deaf(address: SocketAddr, device: &Device) -> TcpStream {
+    let mut line = socket(address);
+    let request = upgrade::request("x", "/mqtt", &upgrade::key([1; 16]));
+    line.write_all(request.as_bytes()).unwrap();
+    let mut connect = Vec::new();
+    let packet = Packet::Connect(connect_packet(device, ProtocolVersion::V5));
+    encode(&packet, ProtocolVersion::V5, &mut connect).unwrap();
+    let mut frame = Vec::new();
+    encode_binary(Role::Client([0; 4]), &connect, &mut frame);
+    line.write_all(&frame).unwrap();
+    line
+}
+
 struct Web<L> {
     line: L,
     frame_len: usize,

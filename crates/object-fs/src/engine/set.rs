@@ -195,6 +195,7 @@ mod tests {
         whole.resize(10_000, 0);
         assert!(bench.read("f").await.unwrap() == whole);
     }
+
     #[tokio::test]
     async fn a_cut_of_a_sparse_file_costs_what_there_is_of_it() {
         const FAR: u64 = 64 << 20;
