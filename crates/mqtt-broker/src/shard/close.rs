@@ -172,7 +172,6 @@ impl Shard {
         let moved = desk.moved;
         self.apply_moved(moved);
         self.pass_on(&mut live);
-        self.counters().clients_gone.one();
         self.tokens.forget(slot, &live);
         if matches!(end, End::SentAway(_)) {
             self.counters().sent_away.one();
@@ -203,6 +202,8 @@ impl Shard {
                 reason: reason.into_owned(),
             });
         });
+        // Whoever sees that it is gone may count on all of the above.
+        self.counters().clients_gone.one();
     }
 }
 
