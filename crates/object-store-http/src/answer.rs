@@ -36,6 +36,12 @@ impl Refusal {
         self
     }
 
+    /// Whether it is the answer to a head, which has no place for a code, or of somebody on the
+    /// way to the store, who knows none. Either could mean anything.
+    pub(crate) fn is_unexplained(&self) -> bool {
+        self.code.is_empty() && matches!(self.status.as_u16(), 400 | 401 | 403 | 404)
+    }
+
     /// What the caller should do. The only place that says so; its table is tested whole.
     pub(crate) fn kind(&self) -> StoreErrorKind {
         match self.code.as_str() {
@@ -78,7 +84,9 @@ impl Refusal {
         }
         match self.status.as_u16() {
             401 | 403 => StoreErrorKind::AccessDenied,
-            404 => StoreErrorKind::NotFound,
+            // A proxy's, most likely. That an object is gone, only the store itself can say: a
+            // file would go with it.
+            404 if self.code.is_empty() => StoreErrorKind::Unavailable,
             304 | 412 => StoreErrorKind::PreconditionFailed,
             429 => StoreErrorKind::Throttled,
             408 | 425 | 500 | 502..=599 => StoreErrorKind::Unavailable,
@@ -159,7 +167,8 @@ mod tests {
             (400, "BadDigest", Damaged),
             (400, "InvalidDigest", Damaged),
             (400, "XAmzContentChecksumMismatch", Damaged),
-            (404, "", NotFound),
+            (404, "", Unavailable),
+            (404, "NoSuchWebsiteConfiguration", Other),
             (403, "AccessDenied", AccessDenied),
             (403, "InvalidAccessKeyId", AccessDenied),
             (400, "ExpiredToken", AccessDenied),
@@ -186,7 +195,10 @@ mod tests {
             (504, "", Unavailable),
             (301, "PermanentRedirect", Other),
         ] {
-            let body = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+            let body = match code {
+                "" => "<html><body>What you look for is not here</body></html>".to_owned(),
+                code => format!("<Error><Code>{code}</Code><Message>m</Message></Error>"),
+            };
             let status = StatusCode::from_u16(status).unwrap();
             let refusal = Refusal::new(status, body.as_bytes(), None);
             assert_eq!(refusal.kind(), kind, "{status} {code}");

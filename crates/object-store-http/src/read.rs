@@ -8,6 +8,7 @@ use object_store::{
 use reqwest::Response;
 
 use crate::{
+    answer::Refusal,
     dialect::{quoted, unquoted},
     remote::{Outcome, Remote, Wait, text},
     request::Request,
@@ -24,7 +25,21 @@ pub(crate) struct Head {
 /// What is known of an object.
 pub(crate) async fn head(remote: &Remote, key: &str) -> StoreResult<Head> {
     let request = Request::object(&remote.config, ("head", Method::HEAD), key, &[])?;
-    let response = remote.send(&request, Wait::Answer).await?;
+    let mut retries = remote.retries();
+    let response = loop {
+        let error = match remote.attempt(&request, Wait::Answer, None).await {
+            Ok(Outcome::Done(response)) => break response,
+            Ok(Outcome::Refused(refusal)) if refusal.is_unexplained() => {
+                match explained(remote, key).await {
+                    Ok(refusal) => refusal.into_error(&remote.config, &request),
+                    Err(error) => error,
+                }
+            }
+            Ok(Outcome::Refused(refusal)) => refusal.into_error(&remote.config, &request),
+            Err(error) => error,
+        };
+        retries.again(error).await?;
+    };
     let headers = response.headers();
     let size = text(headers, "content-length").and_then(|text| text.parse().ok());
     let Some(size) = size else {
@@ -43,6 +58,23 @@ pub(crate) async fn head(remote: &Remote, key: &str) -> StoreResult<Head> {
         },
         content_type: text(headers, "content-type"),
     })
+}
+
+/// Why a head is refused: the answer to a get says it.
+async fn explained(remote: &Remote, key: &str) -> StoreResult<Refusal> {
+    let request = Request::object(&remote.config, ("head", Method::GET), key, &[])?
+        .header("range", "bytes=0-0");
+    match remote.attempt(&request, Wait::Answer, None).await? {
+        // An empty object has no first byte.
+        Outcome::Refused(refusal) if refusal.status != StatusCode::RANGE_NOT_SATISFIABLE => {
+            Ok(refusal)
+        }
+        // It has come since, or other keys have.
+        Outcome::Done(_) | Outcome::Refused(_) => {
+            let message = format!("cannot head `{key}`: it was refused, but a get is not");
+            Err(StoreError::new(StoreErrorKind::Unavailable, message))
+        }
+    }
 }
 
 fn metadata(headers: &HeaderMap, prefix: &str) -> Metadata {

@@ -180,7 +180,8 @@ impl Remote {
             return Ok(Outcome::Done(response));
         }
         let region = text(response.headers(), "x-amz-bucket-region");
-        let body = self.body(request, response).await.unwrap_or_default();
+        // What is cut off can say anything.
+        let body = self.body(request, response).await?;
         let refusal = Refusal::new(status, &body, region).of_key(&keys.id);
         Ok(Outcome::Refused(refusal))
     }

@@ -45,6 +45,25 @@ fn failed() -> Act {
     answer("412 Precondition Failed", "", "")
 }
 
+/// An answer to a head of what is not there, or not to be had.
+fn untold() -> Act {
+    answer("404 Not Found", "", "")
+}
+
+fn missing(code: &str) -> Act {
+    let body = format!("<Error><Code>{code}</Code></Error>");
+    answer("404 Not Found", "", &body)
+}
+
+/// What somebody on the way says who knows nothing of objects.
+fn proxy() -> Act {
+    answer(
+        "404 Not Found",
+        "",
+        "<html><body>No such page</body></html>",
+    )
+}
+
 /// An answer to a head.
 fn there(etag: &str) -> Act {
     Answer(format!(
@@ -225,11 +244,43 @@ fn tried_out(checks: bool) -> [Act; 4] {
 }
 
 #[tokio::test]
+async fn only_the_store_says_that_an_object_is_gone() {
+    for (code, kind) in [
+        ("NoSuchKey", StoreErrorKind::NotFound),
+        ("NoSuchBucket", StoreErrorKind::BucketNotFound),
+    ] {
+        let script = Script::new([untold(), missing(code)]).await;
+        let error = script.store.head("a").await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(script.asked(), ["HEAD /bucket/a", "GET /bucket/a"]);
+    }
+
+    let script = Script::new((0..8).flat_map(|_| [untold(), proxy()])).await;
+    let error = script.store.head("a").await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+
+    let script = Script::new((0..8).map(|_| proxy())).await;
+    let error = script.store.get("a", 0, 10, None).await.err().unwrap();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+
+    let cut = || Answer("HTTP/1.1 404 Not Found\r\ncontent-length: 99\r\n\r\n<Error>".into());
+    let found = answer("206 Partial Content", "", "0123456789");
+    let script = Script::new([cut(), found]).await;
+    assert!(script.store.get("a", 0, 10, None).await.is_ok());
+
+    let first = answer("206 Partial Content", "", "0");
+    let script = Script::new([untold(), first, there("e")]).await;
+    let meta = script.store.head("a").await.unwrap();
+    assert_eq!(meta.size, 3, "it came between the two requests");
+}
+
+#[tokio::test]
 async fn a_store_that_ignores_conditions_is_looked_at_first() {
     let copied = || answer("200 OK", "", "<Copied><ETag>e</ETag></Copied>");
-    let absent = || answer("404 Not Found", "", "");
     let acts = tried_out(false).into_iter();
-    let script = Script::new(acts.chain([absent(), copied(), there("theirs"), there("x")])).await;
+    let then = [untold(), missing("NoSuchKey"), copied()];
+    let then = then.into_iter().chain([there("theirs"), there("x")]);
+    let script = Script::new(acts.chain(then)).await;
     copy(&script, Precondition::Absent).await.unwrap();
     let error = copy(&script, Precondition::Absent).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::PreconditionFailed, "{error}");
@@ -239,6 +290,7 @@ async fn a_store_that_ignores_conditions_is_looked_at_first() {
     let asked = script.asked();
     let looks = [
         "HEAD /bucket/b",
+        "GET /bucket/b",
         "PUT /bucket/b",
         "HEAD /bucket/b",
         "HEAD /bucket/b",
@@ -266,11 +318,10 @@ async fn a_completion_whose_answer_was_lost_is_known_by_its_etag() {
     let script = |after: Vec<Act>| {
         let begun = "<Initiated><UploadId>u1</UploadId></Initiated>";
         let part = || answer("200 OK", &format!("etag: \"{part_etag}\"\r\n"), "");
-        let gone = "<Error><Code>NoSuchUpload</Code></Error>";
         let acts = [answer("200 OK", "", begun), part(), part(), Close];
         Script::new(
             acts.into_iter()
-                .chain([answer("404 Not Found", "", gone)])
+                .chain([missing("NoSuchUpload")])
                 .chain(after),
         )
     };

@@ -131,6 +131,18 @@ async fn keys_that_are_lent_go_with_their_token_and_are_replaced_while_requests_
         put.unwrap();
         assert_eq!(server.refusals(), refused + 1);
         assert_eq!(store.head("k").await.unwrap().size, 20);
+        // Why a head is refused, its answer does not say.
+        server.expire(&second.id);
+        server.admit(first.clone());
+        keys.replace(as_access_keys(&second));
+        let replaced = async {
+            while server.refusals() < refused + 3 {
+                clock.sleep(Duration::from_millis(1)).await;
+            }
+            keys.replace(as_access_keys(&first));
+        };
+        let (head, ()) = futures::join!(store.head("k"), replaced);
+        assert_eq!(head.unwrap().size, 20);
     }
 }
 
