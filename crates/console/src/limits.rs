@@ -85,6 +85,10 @@ pub(crate) const BUS_RETRY_MAX: Duration = Duration::from_secs(10);
 pub(crate) const BUCKET_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shares of one gateway.
 pub(crate) const SHARES_MAX: usize = 128;
+/// Bytes of what a gateway is told of its shares: one message of the queue.
+pub(crate) const INTENT_LEN_MAX: usize = 64 << 10;
+/// Keys that a role lends, with their token; that of a service is some 1 KiB long.
+pub(crate) const LENT_KEYS_LEN_MAX: usize = 2 << 10;
 /// Access rules of one share; each client's address is compared with all of them.
 pub(crate) const ACCESS_RULES_MAX: usize = 256;
 /// Smallest cache of a share: some of its largest blocks must fit.

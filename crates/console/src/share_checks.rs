@@ -14,7 +14,9 @@ use crate::{
     api::{Check, CheckName},
     app::App,
     error::{ApiError, ApiResult},
-    features, key_borrower,
+    features,
+    fleet::intent::fits,
+    key_borrower,
     limits::{ACCESS_RULES_MAX, CACHE_BYTES_MIN, CACHE_DISK_FREE_MIN, SHARES_MAX},
 };
 
@@ -202,7 +204,7 @@ async fn name(
             ErrorCode::NotFound,
             format!("this gateway has no share `{name}`"),
         )),
-        Purpose::Create | Purpose::Replace => Ok(()),
+        Purpose::Create | Purpose::Replace => fits(app, gateway, settings).await?,
     })
 }
 

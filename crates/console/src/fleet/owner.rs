@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration, time::Instant};
 
 use message_bus::{BusEvent, BusReceiver, Online, Presence, PresenceKind, TAKEN_OVER};
-use model::{ClientId, CommandId, GatewayId, Method};
+use model::{ClientId, CommandId, ErrorCode, GatewayId, Method};
 use mqtt_rpc::caller::Check;
 use rand::Rng as _;
 use tokio::sync::mpsc;
@@ -367,8 +367,15 @@ impl Owner {
         self.app
             .view
             .update(id, |live| live.intent_sent_at = Some(now));
-        if let Err(error) = send_intent(&self.app, id).await {
-            tracing::debug!(gateway.id = %id, error = %error.failure, "intent not sent");
+        match send_intent(&self.app, id).await.map_err(|e| e.failure) {
+            Ok(()) => {}
+            // It gets it when it is back.
+            Err(failure) if failure.code == ErrorCode::Offline => {
+                tracing::debug!(gateway.id = %id, error = %failure, "intent not sent");
+            }
+            Err(failure) => {
+                tracing::error!(gateway.id = %id, error = %failure, "intent not sent");
+            }
         }
     }
 

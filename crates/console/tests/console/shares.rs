@@ -112,6 +112,36 @@ async fn each_bad_setting_gets_its_error_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn shares_of_which_a_gateway_could_not_be_told_are_refused() {
+    let f = Fixture::start().await;
+    let gateway = f.join_gateway().await;
+    let rule = |n: usize| json!({"cidr": format!("10.1.{n}.0/24"), "access": "read_write"});
+    let rules: Vec<_> = (0..256).map(rule).collect();
+    let mut version = 0;
+    let refused = loop {
+        let mut settings = share(&format!("s{version}"), &format!("p{version}"));
+        settings["access"] = json!(rules);
+        let answer = f.post(&path(&gateway), settings).await;
+        if answer.0 != StatusCode::CREATED {
+            break answer;
+        }
+        version += 1;
+        assert_eq!(gateway.next_intent().await.version, version);
+    };
+    assert_eq!(code(&refused), (429, "BUSY"), "{}", refused.1);
+    let advice = refused.1["error"]["message"].as_str().unwrap();
+    assert!(version > 3 && advice.contains("fewer shares"), "{advice}");
+    // A share that is there cannot outgrow it either; a small one still fits.
+    let small = share("small", "small");
+    let made = f.post(&path(&gateway), small.clone()).await;
+    assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
+    let mut grown = small;
+    grown["access"] = json!(rules);
+    let answer = f.put(&format!("{}/small", path(&gateway)), grown).await;
+    assert_eq!(code(&answer), (429, "BUSY"), "{}", answer.1);
+}
+
+#[tokio::test]
 async fn what_no_engine_can_do_is_refused() {
     let f = Fixture::start().await;
     let gateway = f.join_gateway().await;
