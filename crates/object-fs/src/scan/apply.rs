@@ -518,6 +518,9 @@ impl Engine {
     ) -> VfsResult<bool> {
         match state {
             KeyState::Held { .. } if self.is_doubtful(page, key) => suspects.push(key.to_owned()),
+            KeyState::Held { inode } if self.would_lose_base(page, inode)? => {
+                suspects.push(key.to_owned());
+            }
             KeyState::Held { inode } => return self.vanish(inode, key, vanished),
             // A listing that lags behind must not bring it back with the next one.
             KeyState::Kept { .. } if page.source != Source::Object => {

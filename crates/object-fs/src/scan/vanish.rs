@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cache::{Batch, Run, Table, Ticket};
 use vfs::{ErrorKind, FileType, Inode, VfsResult};
 
+use super::{Page, Source};
 use crate::{
     engine::{Engine, Fate, Namespace, ROOT, is_default_dir, touch_dir},
     node::{Locked, Node},
@@ -63,6 +64,19 @@ impl Engine {
                 Ok(true)
             }
             Ok(Gone::Otherwise) => Ok(false),
+            Err(e) if e.kind() == ErrorKind::Stale => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether a file is changed whose object others are said to have deleted: what it had of that
+    /// would be gone for good, so the object itself is asked for.
+    pub(super) fn would_lose_base(&self, page: &Page<'_>, inode: Inode) -> VfsResult<bool> {
+        if page.source == Source::Object {
+            return Ok(false);
+        }
+        match self.node(inode) {
+            Ok(node) => Ok(node.lock()?.record.is_content_dirty()),
             Err(e) if e.kind() == ErrorKind::Stale => Ok(false),
             Err(e) => Err(e),
         }
