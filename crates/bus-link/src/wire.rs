@@ -1,7 +1,8 @@
 //! One connection as two queues of frames: a task reads, a task writes.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use clock::{Task, spawn_named};
+use message_bus::BusError;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::mpsc,
@@ -9,9 +10,9 @@ use tokio::{
 
 use crate::{
     error::LinkFault,
-    frame::{decode, encode},
+    frame::{TooLong, decode, encode},
     limits::{CALLS_MAX, OUTGOING_MAX},
-    message::{Frame, Message},
+    message::{Frame, Message, Outcome},
 };
 
 /// Frames of events wait here only while one is being written; they wait in the bus instead.
@@ -76,6 +77,18 @@ async fn read<S: AsyncRead>(
     }
 }
 
+/// What is said instead of an answer that no frame holds: who asked must not wait for it.
+fn too_long(frame: &Frame, error: TooLong) -> Result<Bytes, TooLong> {
+    let Message::Reply { id, .. } = frame.message else {
+        return Err(error);
+    };
+    let reason = format!("the answer does not fit: {error}; ask for less at a time");
+    let outcome = Outcome::Failed {
+        error: BusError::Refused { reason },
+    };
+    encode(&Message::Reply { id, outcome }.into())
+}
+
 /// Reads until there is a frame. May be given up only with the connection.
 pub(crate) async fn next_frame<S: AsyncRead + Unpin>(
     stream: &mut S,
@@ -115,7 +128,7 @@ async fn write<S: AsyncWrite>(
             Some(frame) = events.recv() => frame,
             else => break,
         };
-        let bytes = match encode(&frame) {
+        let bytes = match encode(&frame).or_else(|error| too_long(&frame, error)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::error!(%error, "a frame is lost");

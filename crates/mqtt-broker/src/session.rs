@@ -100,6 +100,8 @@ pub(crate) enum Request<'a> {
         access_key_id: Arc<str>,
         /// What it had subscribed to, if its session goes on.
         subscriptions: Vec<StoredSubscription>,
+        /// The will of the session that has ended instead.
+        last_words: Option<Arc<Message>>,
     },
     /// Give the message out, then acknowledge it.
     Publish(Incoming<'a>),
@@ -199,10 +201,10 @@ impl Session {
                 };
                 let (live, access_key_id, resumed) = connect::connect(&packet, context, out)?;
                 *self = Self::Live(Box::new(live));
-                let Resumed { subscriptions, .. } = resumed;
                 Ok(Request::Connected {
                     access_key_id,
-                    subscriptions,
+                    subscriptions: resumed.subscriptions,
+                    last_words: resumed.last_words,
                 })
             }
         }
@@ -257,10 +259,14 @@ impl Live {
         out: &mut Output,
     ) -> Result<Request<'a>, End> {
         match packet {
-            Packet::Publish(publish) if publish.topic == token::UPLOAD => {
-                self.upload_token(&publish, context, out)
+            Packet::Publish(publish) => {
+                let topic = self.topic(&publish)?;
+                if topic == token::UPLOAD {
+                    self.upload_token(&publish, context, out)
+                } else {
+                    self.check_publish(&publish, topic, context, out)
+                }
             }
-            Packet::Publish(publish) => self.check_publish(&publish, context, out),
             Packet::PubAck(ack) => self.take_answer(&ack, Answer::PubAck, context, out),
             Packet::PubRec(ack) => {
                 let refused = ack.reason.is_failure();

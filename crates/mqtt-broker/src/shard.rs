@@ -140,6 +140,7 @@ pub(crate) struct Note {
     number: usize,
     readable: bool,
     writable: bool,
+    ended: bool,
     gone: bool,
 }
 
@@ -151,6 +152,7 @@ impl Note {
             number,
             readable: event.is_readable() || event.is_read_closed(),
             writable: event.is_writable(),
+            ended: event.is_read_closed(),
             gone: event.is_error() || event.is_write_closed(),
         };
         (shard, note)
@@ -293,6 +295,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(to_key(slot)) else {
             return;
         };
+        connection.ended |= note.ended;
         if note.writable && connection.has_output() {
             self.mark_dirty(slot);
         }

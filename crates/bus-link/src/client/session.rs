@@ -21,6 +21,8 @@ pub(super) struct Session {
     clock: Clock,
     calls: Calls,
     heard_at: Instant,
+    /// Whatever else is heard and said, the other end hears of this one in time.
+    ping_at: Instant,
 }
 
 impl Session {
@@ -30,6 +32,7 @@ impl Session {
             wire,
             shared,
             heard_at: clock.now(),
+            ping_at: clock.now() + PING_INTERVAL,
             clock: clock.clone(),
             calls,
         }
@@ -58,6 +61,7 @@ impl Session {
     }
 
     async fn step(&mut self) -> Result<(), LinkFault> {
+        let until_ping = self.ping_at.saturating_duration_since(self.clock.now());
         tokio::select! {
             frame = self.wire.incoming.recv() => {
                 let frame = frame.unwrap_or(Err(LinkFault::Closed))?;
@@ -65,8 +69,10 @@ impl Session {
                 self.hear(frame)
             }
             () = self.shared.room.notified() => self.grant(),
-            () = self.clock.sleep(PING_INTERVAL) => {
-                if self.clock.now().saturating_duration_since(self.heard_at) > SILENCE_MAX {
+            () = self.clock.sleep(until_ping) => {
+                let now = self.clock.now();
+                self.ping_at = now + PING_INTERVAL;
+                if now.saturating_duration_since(self.heard_at) > SILENCE_MAX {
                     return Err(LinkFault::Silent);
                 }
                 self.wire.say(Message::Ping)

@@ -47,6 +47,8 @@ pub(super) struct Session {
     calls: FuturesUnordered<Running>,
     pump: Option<Pump>,
     heard_at: Instant,
+    /// Whatever else is heard and said, the other end hears of this one in time.
+    ping_at: Instant,
 }
 
 impl Session {
@@ -55,6 +57,7 @@ impl Session {
             wire,
             bus,
             heard_at: clock.now(),
+            ping_at: clock.now() + PING_INTERVAL,
             clock: clock.clone(),
             calls: FuturesUnordered::new(),
             pump: None,
@@ -71,6 +74,7 @@ impl Session {
     }
 
     async fn step(&mut self) -> Result<(), LinkFault> {
+        let until_ping = self.ping_at.saturating_duration_since(self.clock.now());
         tokio::select! {
             frame = self.wire.incoming.recv() => {
                 let frame = frame.unwrap_or(Err(LinkFault::Closed))?;
@@ -84,8 +88,10 @@ impl Session {
                 }
                 self.wire.say(Message::Reply { id, outcome })
             }
-            () = self.clock.sleep(PING_INTERVAL) => {
-                if self.clock.now().saturating_duration_since(self.heard_at) > SILENCE_MAX {
+            () = self.clock.sleep(until_ping) => {
+                let now = self.clock.now();
+                self.ping_at = now + PING_INTERVAL;
+                if now.saturating_duration_since(self.heard_at) > SILENCE_MAX {
                     return Err(LinkFault::Silent);
                 }
                 self.wire.say(Message::Ping)

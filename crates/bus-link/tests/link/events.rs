@@ -33,6 +33,24 @@ async fn a_receiver_first_gets_who_is_online_and_then_what_changes() {
 }
 
 #[tokio::test]
+async fn events_that_come_slowly_keep_nobody_silent() {
+    let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
+    let fixture = Fixture::start_at(clock.clone()).await;
+    let console = fixture.console().await;
+    let gateway = fixture.gateway("gw-1").await;
+    let mut receiver = console.receive().await.unwrap();
+    online(&mut receiver).await;
+    let topic = "csg_status/gw-1".parse().unwrap();
+    for second in 0..31_u8 {
+        gateway.publish(&topic, Bytes::from(vec![second]));
+        assert_eq!(payload(&mut receiver).await[..], [second]);
+        clock.advance(Duration::from_secs(1));
+        // What is due by this clock goes through sockets.
+        Clock::system().sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_cut_ends_the_receiver_and_the_next_one_learns_what_it_missed() {
     let fixture = Fixture::start().await;
     let console = fixture.console().await;
@@ -139,6 +157,16 @@ async fn the_end_of_a_console_is_the_end_of_its_receiver() {
 }
 
 #[tokio::test]
+async fn an_answer_that_no_frame_holds_is_an_error_and_not_silence() {
+    let (bus, _sender) = Flood::new();
+    let fixture = Fixture::over(bus).await;
+    let console = fixture.console().await;
+    let error = console.sessions(&client_id("gw-1")).await.unwrap_err();
+    let is_clear = matches!(&error, BusError::Refused { reason } if reason.contains("fit"));
+    assert!(is_clear, "{error}");
+}
+
+#[tokio::test]
 async fn what_a_console_does_not_read_stays_at_the_broker_and_fills_its_queue() {
     // Twice the queue of one priority, at the broker and at the console, with the link between.
     const BOUND: usize = 2 * message_bus::EVENTS_MAX + 1_000;
@@ -218,7 +246,15 @@ impl MessageBus for Flood {
         nothing()
     }
 
-    async fn sessions(&self, _: &ClientId) -> Result<Vec<Online>, BusError> {
-        nothing()
+    /// More than a frame holds.
+    async fn sessions(&self, client_id: &ClientId) -> Result<Vec<Online>, BusError> {
+        let online = Online {
+            client_id: client_id.clone(),
+            channel: ChannelId(7),
+            since: Clock::system().wall(),
+            address: "127.0.0.1:1883".into(),
+            access_key_id: "key".into(),
+        };
+        Ok(vec![online; 30_000])
     }
 }

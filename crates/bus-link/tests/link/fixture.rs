@@ -18,21 +18,27 @@ pub(crate) struct Fixture {
     pub(crate) bus: MemBus,
     pub(crate) server: BusLinkServer,
     pub(crate) proxy: Proxy,
+    pub(crate) clock: Clock,
     pub(crate) ca_pem: String,
 }
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
-        let bus = MemBus::new(Clock::system());
-        Self::serving(bus.clone(), Arc::new(bus)).await
+        Self::start_at(Clock::system()).await
+    }
+
+    pub(crate) async fn start_at(clock: Clock) -> Self {
+        let bus = MemBus::new(clock.clone());
+        Self::serving(bus.clone(), Arc::new(bus), clock).await
     }
 
     /// With a broker's bus that is not the one in memory.
     pub(crate) async fn over(bus: impl MessageBus) -> Self {
-        Self::serving(MemBus::new(Clock::system()), Arc::new(bus)).await
+        let clock = Clock::system();
+        Self::serving(MemBus::new(clock.clone()), Arc::new(bus), clock).await
     }
 
-    async fn serving(bus: MemBus, served: Arc<dyn MessageBus>) -> Self {
+    async fn serving(bus: MemBus, served: Arc<dyn MessageBus>, clock: Clock) -> Self {
         let names = ["127.0.0.1".to_owned()];
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
         let config = ServerConfig {
@@ -41,7 +47,7 @@ impl Fixture {
             key: PrivateKeyDer::Pkcs8(signing_key.serialize_der().into()),
             secret: Secret::new("shared"),
         };
-        let server = BusLinkServer::start(config, served, Clock::system())
+        let server = BusLinkServer::start(config, served, clock.clone())
             .await
             .unwrap();
         let proxy = Proxy::to(server.address()).await;
@@ -50,6 +56,7 @@ impl Fixture {
             bus,
             server,
             proxy,
+            clock,
             ca_pem,
         }
     }
@@ -63,7 +70,7 @@ impl Fixture {
     }
 
     pub(crate) async fn console(&self) -> BusLinkClient {
-        let console = BusLinkClient::connect(self.config(), Clock::system()).unwrap();
+        let console = BusLinkClient::connect(self.config(), self.clock.clone()).unwrap();
         assert!(console.wait_until_up(LONG).await);
         console
     }

@@ -1,6 +1,6 @@
 //! Messages on their way into queues, and the bounds of those.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use model::Timestamp;
 use mqtt_codec::{PacketId, QoS};
@@ -10,11 +10,11 @@ use super::{
     Lsn, Offline, State, Uid,
     ledger::Wanted,
     record::{MessageRecord, Receiver, Record, Seq},
-    session::Entry,
+    session::{Entry, Session},
 };
 use crate::{
     limits::SWEEP_LEN_MAX,
-    message::{Outgoing, Terms},
+    message::{Message, Outgoing, Terms},
     shared_subscriptions::Member,
 };
 
@@ -176,6 +176,26 @@ impl Offline {
         self.enforce_bounds_on(&mut state, id);
         self.changed(&state);
         Ok(())
+    }
+
+    /// The same of what is retained, as far as there is room: it must not push out what was
+    /// acknowledged.
+    pub(crate) fn put_retained(
+        &self,
+        uid: Uid,
+        message: &Arc<Message>,
+        terms: Terms<'_>,
+        now: Timestamp,
+    ) -> Result<(), NotKept> {
+        let has_room = |session: &Session| {
+            let len = session.queue_bytes.saturating_add(message.len());
+            session.queue.len() < self.limits.client_messages_max
+                && len <= self.limits.client_bytes_max
+        };
+        if !self.state.lock().ledger.session(uid).is_none_or(has_room) {
+            return Err(NotKept::Full);
+        }
+        self.put(uid, &Outgoing::shared_from(message), terms, now)
     }
 
     /// A topic that is retained already may always be replaced or taken away.

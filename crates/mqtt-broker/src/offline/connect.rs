@@ -43,6 +43,8 @@ pub(crate) struct Attached {
     pub(crate) subscriptions: Vec<StoredSubscription>,
     /// Messages of `QoS` 2 that it has published and not released.
     pub(crate) inbound: Vec<u16>,
+    /// The last words of the session that has ended with this.
+    pub(crate) last_words: Option<Arc<Message>>,
     /// CONNACK waits for it.
     pub(crate) lsn: Lsn,
 }
@@ -63,7 +65,9 @@ impl Offline {
     pub(crate) fn attach(&self, attach: Attach<'_>) -> Result<Attached, TooManySessions> {
         let mut state = self.state.lock();
         let old = state.ledger.of_client(attach.client_id).map(|s| s.uid);
+        let mut last_words = None;
         if let Some(uid) = old.filter(|_| attach.clean_start) {
+            last_words = words_left_by(&state, uid);
             state.record(Record::SessionGone(uid));
         }
         let resumed = old.filter(|_| !attach.clean_start);
@@ -104,21 +108,23 @@ impl Offline {
             present: resumed.is_some(),
             subscriptions,
             inbound,
+            last_words,
             lsn,
         })
     }
 
-    /// Ends the session that a client had, since it connects with a clean one.
-    pub(crate) fn discard(&self, client_id: &str) -> Option<Lsn> {
+    /// Ends the session that a client had, since it connects with a clean one; its last words.
+    pub(crate) fn discard(&self, client_id: &str) -> Option<(Lsn, Option<Arc<Message>>)> {
         if self.is_empty() {
             return None;
         }
         let mut state = self.state.lock();
         let uid = state.ledger.of_client(client_id)?.uid;
+        let last_words = words_left_by(&state, uid);
         let lsn = state.record(Record::SessionGone(uid));
         state.urgent = true;
         self.changed(&state);
-        Some(lsn)
+        Some((lsn, last_words))
     }
 
     /// The client of a session is gone. `expiry_s` is what it said last; `with_will` is whether
@@ -218,6 +224,14 @@ impl Offline {
         self.changed(&state);
         wills
     }
+}
+
+/// The will whose delay ends with the session (MQTT 5, 3.1.3.2.2). That of a client which is
+/// connected is its connection's to say.
+fn words_left_by(state: &State, uid: Uid) -> Option<Arc<Message>> {
+    let session = state.ledger.session(uid)?;
+    let will = session.will.as_ref().filter(|_| session.is_away())?;
+    Some(Arc::clone(&will.message))
 }
 
 /// A session's life is over, or the delay of its will.

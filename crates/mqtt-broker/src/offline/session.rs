@@ -146,6 +146,10 @@ impl Session {
         matches!(self.place, Place::Online { channel: on, .. } if on == channel)
     }
 
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.place, Place::Away { .. })
+    }
+
     /// Whom to tell that there is something for its client: its shard, unless that was told and has
     /// not looked yet.
     pub(super) fn announce(&mut self) -> Option<(Seat, ChannelId)> {

@@ -34,6 +34,8 @@ pub(crate) struct Output {
 #[derive(Debug, Default)]
 struct Held {
     waiting: VecDeque<(Lsn, Vec<u8>)>,
+    /// Bytes of these.
+    len: usize,
     /// What is said next waits for this.
     next: Option<Lsn>,
     /// Nothing may go before the first that waits: it is CONNACK.
@@ -95,6 +97,7 @@ impl Output {
             _ => None,
         };
         if let Some(said) = said {
+            held.len += said.1.len();
             held.waiting.push_back(said);
             return until;
         }
@@ -115,6 +118,7 @@ impl Output {
             let Some((_, said)) = held.waiting.pop_front() else {
                 break;
             };
+            held.len -= said.len();
             if std::mem::take(&mut held.gate) {
                 self.bytes.splice(0..0, said);
             } else {
@@ -128,8 +132,13 @@ impl Output {
 
     /// Whether the peer is so far behind that nothing may be added unasked.
     pub(crate) fn is_full(&self) -> bool {
-        let held = self.held.as_ref().map_or(0, |held| held.waiting.len());
-        self.bytes.len() - self.sent >= OUT_BYTES_MAX || held >= HELD_ACKS_MAX
+        self.bytes.len() - self.sent >= OUT_BYTES_MAX || self.is_full_of_held()
+    }
+
+    /// Whether that is the disk's doing, and not the peer's.
+    pub(crate) fn is_full_of_held(&self) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|h| h.waiting.len() >= HELD_ACKS_MAX || h.len >= OUT_BYTES_MAX)
     }
 
     pub(crate) fn sent(&mut self, len: usize) {

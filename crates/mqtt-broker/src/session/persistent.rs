@@ -36,6 +36,8 @@ pub(crate) struct Resumed {
     /// It was there before this connection.
     pub(super) present: bool,
     pub(super) subscriptions: Vec<StoredSubscription>,
+    /// Of the session that it does not go on with.
+    pub(super) last_words: Option<Arc<Message>>,
 }
 
 type Refused = (ReasonCode, String);
@@ -71,8 +73,12 @@ impl Live {
     ) -> Result<Resumed, Refused> {
         let offline = context.offline;
         if clean_start && expiry_s == 0 {
-            out.hold_first(offline.discard(&self.client_id));
-            return Ok(Resumed::default());
+            let (lsn, last_words) = offline.discard(&self.client_id).unzip();
+            out.hold_first(lsn);
+            return Ok(Resumed {
+                last_words: last_words.flatten(),
+                ..Resumed::default()
+            });
         }
         let will = self.will.as_ref().map(|message| StoredWill {
             delay_s: will_delay_s(message),
@@ -101,6 +107,7 @@ impl Live {
         Ok(Resumed {
             present: attached.present,
             subscriptions: attached.subscriptions,
+            last_words: attached.last_words,
         })
     }
 

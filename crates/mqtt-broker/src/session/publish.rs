@@ -1,5 +1,7 @@
 //! PUBLISH from a client: the rules of the queue, before anybody gets the message.
 
+use std::borrow::Cow;
+
 use message_bus::Precedence;
 use model::{Direction, Timestamp, TopicError, TopicName};
 use mqtt_codec::{
@@ -77,10 +79,11 @@ impl Live {
     pub(super) fn check_publish<'a>(
         &mut self,
         publish: &Publish<'a>,
+        topic: Cow<'a, str>,
         context: &Context<'_>,
         out: &mut Output,
     ) -> Result<Request<'a>, End> {
-        let topic = self.topic(publish)?;
+        let topic = TopicName::new(topic);
         let delivery = publish.delivery;
         if !self.is_new(delivery, context, out)? {
             return Ok(Request::Nothing);
@@ -146,10 +149,7 @@ impl Live {
     }
 
     /// The topic, by its name or its alias.
-    fn topic<'a>(
-        &mut self,
-        publish: &Publish<'a>,
-    ) -> Result<Result<TopicName<'a>, TopicError>, End> {
+    pub(super) fn topic<'a>(&mut self, publish: &Publish<'a>) -> Result<Cow<'a, str>, End> {
         let mut alias = None;
         for property in publish.properties {
             match property {
@@ -163,10 +163,10 @@ impl Live {
             }
         }
         let Some(alias) = alias else {
-            return Ok(TopicName::new(publish.topic));
+            return Ok(Cow::Borrowed(publish.topic));
         };
         match self.extras().inbound.resolve(alias, publish.topic) {
-            Ok(name) => Ok(TopicName::new(name.to_owned())),
+            Ok(name) => Ok(Cow::Owned(name.to_owned())),
             Err(AliasError::OutOfRange) => Err(End::refused(
                 ReasonCode::TopicAliasInvalid,
                 "the topic alias is above the maximum that CONNACK says",

@@ -53,14 +53,15 @@ impl Live {
             let stored = outgoing.parts.qos.min(terms.qos) > QoS::AtMostOnce;
             let taken = match &self.persistent {
                 Some(persistent) if stored => {
-                    offline.put(persistent.uid, &outgoing, terms, now).is_ok()
+                    let put = offline.put_retained(persistent.uid, &message, terms, now);
+                    put.is_ok()
                 }
                 _ => self
                     .window()
                     .wait_retained(&outgoing, terms, context.clock.now()),
             };
             if !taken {
-                tracing::debug!(
+                tracing::warn!(
                     client.id = &*self.client_id,
                     "a retained message found no room"
                 );

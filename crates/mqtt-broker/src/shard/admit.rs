@@ -53,7 +53,9 @@ impl Shard {
         let refused = refused.or(full);
         let state = listener.map(|number| self.shared.listener(number));
         if let Some(why) = refused {
-            self.counters().refused_full.one();
+            if why == NotServed::Full {
+                self.counters().refused_full.one();
+            }
             if let Some(state) = state {
                 state.counters.refuse(why);
             }

@@ -55,6 +55,8 @@ pub(super) struct Connection {
     pub(super) doomed: bool,
     /// Reading stopped before all was read.
     pub(super) unread: bool,
+    /// The end of what the peer says has come, and is read behind all else: no event will tell.
+    pub(super) ended: bool,
     /// Writing stopped before all was written that waits for room.
     pub(super) unwritten: bool,
 }
@@ -90,6 +92,7 @@ impl Connection {
             dirty: false,
             doomed: false,
             unread: false,
+            ended: false,
             unwritten: false,
         }
     }
@@ -118,7 +121,9 @@ impl Connection {
             return None;
         }
         // While we do not listen, silence is no sign.
-        let since = if self.stalled.is_some() || self.pace.is_out() {
+        let output = self.output.as_deref();
+        let waits_for_disk = output.is_some_and(Output::is_full_of_held);
+        let since = if self.stalled.is_some() || self.pace.is_out() || waits_for_disk {
             now
         } else {
             self.last_heard

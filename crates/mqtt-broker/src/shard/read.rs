@@ -1,6 +1,6 @@
 //! From bytes of a peer to requests of its session.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use mqtt_codec::{Limits, Packet, decode};
 
@@ -139,6 +139,9 @@ impl Shard {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     // Its answers may have filled what waits below MQTT.
                     let paused = connection.is_paused();
+                    if !paused && std::mem::take(&mut connection.ended) {
+                        continue;
+                    }
                     return Ok(if paused { Turn::Paused } else { Turn::Drained });
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Turn::More),
@@ -147,7 +150,7 @@ impl Shard {
             if matches!(connection.session, Session::Live(_)) {
                 connection.last_heard = now;
             }
-            let drained = connection.transport.is_drained_by(len, buf.len());
+            let drained = !connection.ended && connection.transport.is_drained_by(len, buf.len());
             self.counters().bytes_in.add(len);
             self.consume(slot, buf.get(..len).unwrap_or_default())?;
             if drained && !self.is_paused(slot) {
@@ -257,8 +260,13 @@ impl Shard {
             Request::Connected {
                 access_key_id,
                 subscriptions,
+                last_words,
             } => {
                 *version = session.version();
+                let client_id = session.live().map(|live| Arc::clone(&live.client_id));
+                if let Some((client_id, will)) = client_id.zip(last_words) {
+                    self.say_will(&client_id, &will);
+                }
                 self.resubscribe(slot, &subscriptions);
                 self.connected(slot, access_key_id)?;
             }
@@ -277,9 +285,11 @@ impl Shard {
                     return Ok(());
                 };
                 let mut desk = desk(tree, shared, *index, slot);
-                live.unsubscribe(&unsubscribe, &context, &mut desk, out)?;
+                let answered = live.unsubscribe(&unsubscribe, &context, &mut desk, out);
+                // They are gone, whether or not that can be said.
                 let moved = desk.moved;
                 self.apply_moved(moved);
+                answered?;
             }
         }
         self.seal(slot, start);

@@ -69,10 +69,15 @@ impl Shard {
             return;
         };
         let output = connection.output.get_or_insert_with(|| spare.take());
+        // What waits was said before, a topic's alias perhaps.
+        let held_from = output.is_holding().then(|| output.mark());
         live.hear_news(
             &shared.context(Seat { shard: index, slot }, Visitor::default()),
             output,
         );
+        if let Some(start) = held_from {
+            self.seal(slot, start);
+        }
         self.mark_dirty(slot);
     }
 

@@ -10,11 +10,12 @@ use message_bus::{
     admin::{Access, TokenApplication, TokenState, TopicRights},
 };
 use model::{ClientId, Credential, Secret};
-use mqtt_codec::{Connect, Packet, ProtocolVersion, QoS, ReasonCode};
+use mqtt_codec::{Connect, Packet, Property, ProtocolVersion, QoS, ReasonCode};
 use sha1::Sha1;
 
 use crate::{
     kit::{Device, INSTANCE, Kit},
+    lab::qos1,
     raw::{Raw, Said, connect_packet},
 };
 
@@ -227,6 +228,31 @@ fn the_holder_of_a_token_is_told_before_it_ends_and_may_upload_the_next() {
     let told = notice(raw.recv(), "$SYS/tokenInvalidNotice");
     assert_eq!((&told["code"], &told["type"]), (&5.into(), &"RW".into()));
     assert_eq!(raw.recv(), Said::Closed);
+}
+
+#[test]
+fn a_token_that_comes_by_an_alias_goes_to_nobody_else() {
+    let shop = Shop::open(Clock::system());
+    let token = shop.token("orders/#", Access::PublishAndSubscribe, 600);
+    let client = shop.client("till-1", "Token", format!("RW|{}", token.expose()));
+    let mut watcher = Raw::connect(shop.kit.address(), &shop.signing("watch"), V5);
+    watcher.subscribe(&[("orders/#", QoS::AtMostOnce)]);
+    let mut raw = Raw::connect(shop.kit.address(), &client, V5);
+    let next = shop.token("orders/#", Access::PublishAndSubscribe, 3_600);
+    let upload = format!(r#"{{"token":"{}","type":"RW"}}"#, next.expose());
+    let alias = [Property::TopicAlias(1)];
+    raw.say_with("orders/eu", "first", qos1(1), &alias);
+    raw.say_with(UPLOAD, &upload, qos1(2), &alias);
+    raw.say_with("", &upload, qos1(3), &alias);
+    for n in 1..=3 {
+        let said = raw.recv();
+        assert!(
+            matches!(&said, Said::PubAck(got, ReasonCode::Success, _) if *got == n),
+            "{said:?}"
+        );
+    }
+    assert_eq!(watcher.see().payload, "first");
+    watcher.ping();
 }
 
 #[test]

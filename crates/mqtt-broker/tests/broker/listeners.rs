@@ -332,6 +332,7 @@ fn clients_that_come_too_fast_are_told_to_come_back() {
     let (welcome, busy) = (count(ReasonCode::Success), count(ReasonCode::ServerBusy));
     assert!(welcome >= 2 && busy > 0, "{welcome} welcome, {busy} busy");
     assert_eq!(welcome + busy, devices.len());
+    assert_eq!(kit.broker.metrics().refused_full, 0, "there is room");
     for (raw, reason) in answers {
         if reason == ReasonCode::ServerBusy {
             let mut raw = raw;

@@ -117,6 +117,25 @@ fn what_comes_while_a_client_is_away_waits_for_it() {
 }
 
 #[test]
+fn the_metrics_say_what_waits() {
+    let lab = Lab::start();
+    away(&lab, V5);
+    let mut publisher = lab.client("pub", V5);
+    publisher.say("lab/a", "m", qos1(1));
+    assert!(matches!(publisher.recv(), Said::PubAck(1, OK, _)));
+    let page = lab.0.broker.exposition();
+    for line in [
+        "causeway_mqtt_sessions_persistent 1",
+        "causeway_mqtt_messages_waiting 1",
+        "causeway_mqtt_messages_retained 0",
+        "causeway_mqtt_offline_stored_total 1",
+        "causeway_mqtt_offline_failures_total 0",
+    ] {
+        assert!(page.lines().any(|l| l == line), "no `{line}` in\n{page}");
+    }
+}
+
+#[test]
 fn what_was_not_acknowledged_comes_again_with_dup_and_its_identifier() {
     let lab = Lab::start();
     let device = away(&lab, V5);

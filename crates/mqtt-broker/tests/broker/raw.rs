@@ -135,6 +135,15 @@ impl Raw {
         self.socket.write_all(bytes).ok();
     }
 
+    /// In one write.
+    pub(crate) fn send_all(&mut self, packets: &[Packet<'_>]) {
+        let mut bytes = Vec::new();
+        for packet in packets {
+            encode(packet, self.version, &mut bytes).unwrap();
+        }
+        self.send_bytes(&bytes);
+    }
+
     pub(crate) fn send(&mut self, packet: &Packet<'_>) {
         let mut bytes = Vec::new();
         encode(packet, self.version, &mut bytes).unwrap();
@@ -223,6 +232,11 @@ impl Raw {
         let result = self.socket.peek(&mut [0]);
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
         matches!(result, Err(e) if e.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Says that nothing more comes, behind all that was said.
+    pub(crate) fn end(&self) {
+        self.socket.shutdown(Shutdown::Write).ok();
     }
 
     /// Hangs up without a word.

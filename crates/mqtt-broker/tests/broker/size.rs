@@ -83,6 +83,35 @@ fn a_reason_that_does_not_fit_is_left_out() {
 }
 
 #[test]
+fn an_unsubscription_that_cannot_be_answered_is_one_and_takes_none_of_others() {
+    let lab = Lab::start_with(|config| config.threads = 1);
+    let mut small = lab.client_with("small", &[Property::MaximumPacketSize(50)]);
+    small.subscribe(&[("lab/x", QoS::AtMostOnce)]);
+    let mut second = lab.subscriber("second", "lab/x", QoS::AtMostOnce);
+    let mut third = lab.subscriber("third", "lab/x", QoS::AtMostOnce);
+    // 60 codes make more than 50 bytes.
+    let said = small.unsubscribe(&[&["lab/x"][..], &["lab/other"; 59]].concat());
+    assert!(
+        matches!(said, Said::Disconnect(ReasonCode::PacketTooLarge, _)),
+        "{said:?}"
+    );
+    // Those behind it have moved to other places in the list, and know that.
+    assert_eq!(
+        second.unsubscribe(&["lab/x"]),
+        Said::UnsubAck(vec![ReasonCode::Success])
+    );
+    let mut publisher = lab.client("pub", V5);
+    publisher.say("lab/x", "to the third alone", Delivery::AtMostOnce);
+    assert_eq!(third.see().payload, "to the third alone");
+    second.ping();
+    assert_eq!(
+        third.unsubscribe(&["lab/x"]),
+        Said::UnsubAck(vec![ReasonCode::Success])
+    );
+    publisher.ping();
+}
+
+#[test]
 fn a_client_that_takes_no_connack_gets_none() {
     let lab = Lab::start();
     let device = lab.device("tiny");

@@ -1,7 +1,11 @@
 //! Topic aliases, each direction with its own.
 
+use std::collections::BTreeMap;
+
 use mqtt_broker::limits::{TOPIC_ALIASES_IN_MAX, TOPIC_ALIASES_OUT_MAX};
-use mqtt_codec::{Delivery, Property, ProtocolVersion::V5, QoS, ReasonCode};
+use mqtt_codec::{
+    Delivery, Packet, Properties, Property, ProtocolVersion::V5, Publish, QoS, ReasonCode,
+};
 
 use crate::{
     lab::{Lab, qos1, qos2},
@@ -62,6 +66,61 @@ fn an_alias_ends_with_its_connection() {
     let mut second = lab.client("pub", V5);
     second.say_with("", "m", NOW, &[Property::TopicAlias(1)]);
     second.ends_with(ReasonCode::ProtocolError);
+}
+
+#[test]
+fn what_the_store_has_does_not_pass_the_alias_that_it_goes_by() {
+    let lab = Lab::start();
+    let list = [
+        Property::TopicAliasMaximum(5),
+        Property::SessionExpiryInterval(600),
+    ];
+    for round in 0..100 {
+        let mut raw = lab.client_with(&format!("client-{round}"), &list);
+        raw.subscribe(&[("lab/#", QoS::AtLeastOnce)]);
+        // The first answer waits for the disk, and the message behind it for that.
+        let publish = |topic, delivery| {
+            Packet::Publish(Publish {
+                delivery,
+                retain: false,
+                topic,
+                properties: Properties::NONE,
+                payload: b"m",
+            })
+        };
+        raw.send_all(&[
+            publish("lab/o", qos1(1)),
+            publish("lab/t", NOW),
+            publish("lab/t", qos1(2)),
+        ]);
+        let mut names = BTreeMap::new();
+        let mut seen = Vec::new();
+        while seen.len() < 3 {
+            let found = raw.recv_as(|packet| match packet {
+                Packet::Publish(publish) => {
+                    let alias = publish.properties.iter().find_map(|p| match p {
+                        Property::TopicAlias(number) => Some(number),
+                        _ => None,
+                    });
+                    Some((publish.topic.to_owned(), alias))
+                }
+                Packet::PubAck(_) => None,
+                other => panic!("{other:?}"),
+            });
+            let Some((topic, alias)) = found.expect("the connection is closed") else {
+                continue;
+            };
+            if !topic.is_empty() {
+                names.extend(alias.map(|alias| (alias, topic.clone())));
+                seen.push(topic);
+                continue;
+            }
+            let name = alias.and_then(|alias| names.get(&alias));
+            seen.push(name.expect("an alias that nobody has heard of").clone());
+        }
+        seen.sort();
+        assert_eq!(seen, ["lab/o", "lab/t", "lab/t"]);
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clock::Clock;
 use model::Timestamp;
 use mqtt_codec::{
-    Connect, Disconnect, Packet, Properties, Property, ProtocolVersion::V5, QoS, ReasonCode, Will,
+    Connect, Delivery, Disconnect, Packet, Properties, Property, ProtocolVersion::V5, QoS,
+    ReasonCode, Will,
 };
 
 use crate::{
@@ -102,6 +103,59 @@ fn a_will_waits_for_its_delay_and_who_comes_back_leaves_none() {
     assert!(watcher.is_silent());
     clock.advance(Duration::from_secs(21));
     assert_eq!(watcher.see().payload, "gone");
+}
+
+#[test]
+fn a_client_that_hangs_up_behind_its_last_message_is_gone_at_once() {
+    let lab = Lab::start();
+    let mut watcher = lab.subscriber("watch", "lab/will", QoS::AtLeastOnce);
+    let device = lab.device("dev");
+    for _ in 0..200 {
+        let mut raw = Raw::open(lab.0.address(), V5);
+        raw.send(&Packet::Connect(Connect {
+            // Only its end tells that it is gone.
+            keep_alive_s: 0,
+            will: Some(Will {
+                qos: QoS::AtMostOnce,
+                retain: false,
+                topic: "lab/will",
+                properties: Properties::NONE,
+                payload: b"gone",
+            }),
+            ..connect_packet(&device, V5)
+        }));
+        assert!(matches!(raw.recv(), Said::ConnAck(ReasonCode::Success, _)));
+        raw.say("lab/last", "m", Delivery::AtMostOnce);
+        raw.end();
+        assert_eq!(watcher.see().payload, "gone");
+    }
+}
+
+#[test]
+fn a_delayed_will_comes_when_its_session_is_not_gone_on_with() {
+    let (_clock, lab) = start();
+    let mut watcher = lab.subscriber("watch", "lab/will", QoS::AtLeastOnce);
+    let device = lab.device("dev");
+    for expiry_s in [100, 0] {
+        with_will(&lab, &device, &DELAYED).hang_up();
+        watcher.ping();
+        assert!(watcher.is_silent());
+        let asks = Asks {
+            expiry_s,
+            clean_start: true,
+            ..DELAYED
+        };
+        let new = with_will(&lab, &device, &asks);
+        assert_eq!(watcher.see().payload, "gone");
+        assert!(watcher.is_silent(), "once");
+        let end = Disconnect {
+            reason: ReasonCode::Success,
+            properties: Properties::NONE,
+        };
+        let mut new = new;
+        new.send(&Packet::Disconnect(end));
+        assert_eq!(new.recv(), Said::Closed);
+    }
 }
 
 #[test]

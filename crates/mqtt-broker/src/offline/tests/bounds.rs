@@ -8,8 +8,8 @@ use mqtt_codec::QoS;
 use super::rig::{Client, Rig, plain, small, text};
 use crate::{
     config::OfflineLimits,
-    message::{MessageRef, Outgoing},
-    offline::{Detached, StoredWill},
+    message::{MessageRef, Outgoing, Terms},
+    offline::{Detached, NotKept, StoredWill},
 };
 
 const CLIENT: &str = "GID_a@@@sub";
@@ -41,6 +41,35 @@ fn the_oldest_messages_of_a_client_go_first_and_are_counted() {
     let mut rig = rig.crash(0);
     let client = rig.attach(CLIENT, false);
     assert_eq!(rig.drain(&client), ["2", "3", "4"]);
+}
+
+#[test]
+fn what_a_subscription_brings_does_not_push_out_what_waits() {
+    let mut rig = Rig::new(OfflineLimits {
+        client_messages_max: 3,
+        ..small()
+    });
+    away(&mut rig, CLIENT, 60);
+    for n in 0..2 {
+        rig.publish("updates/a", format!("{n}").as_bytes(), QoS::AtLeastOnce);
+    }
+    let client = rig.attach(CLIENT, false);
+    let retained = Outgoing::borrowed(MessageRef {
+        retain: true,
+        payload: b"retained",
+        ..plain("updates/b")
+    });
+    let put = || {
+        let terms = Terms::P2P;
+        let (uid, _) = client.at;
+        rig.offline
+            .put_retained(uid, &retained.share(), terms, rig.now)
+    };
+    assert_eq!(put(), Ok(()));
+    assert_eq!(put(), Err(NotKept::Full));
+    assert_eq!(dropped(&rig), 0);
+    rig.commit();
+    assert_eq!(rig.drain(&client), ["0", "1", "retained"]);
 }
 
 #[test]
