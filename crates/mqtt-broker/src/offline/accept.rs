@@ -1,20 +1,21 @@
 //! Messages on their way into queues, and the bounds of those.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use model::Timestamp;
 use mqtt_codec::{PacketId, QoS};
+use parking_lot::MutexGuard;
 use thiserror::Error;
 
 use super::{
     Lsn, Offline, State, Uid,
     ledger::Wanted,
     record::{MessageRecord, Receiver, Record, Seq},
-    session::{Entry, Session},
+    session::Entry,
 };
 use crate::{
-    limits::SWEEP_LEN_MAX,
-    message::{Message, Outgoing, Terms},
+    limits::{RETAINED_WAITING_BYTES_MAX, SWEEP_LEN_MAX},
+    message::{Outgoing, Terms},
     shared_subscriptions::Member,
 };
 
@@ -149,10 +150,42 @@ impl Offline {
         terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<(), NotKept> {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if state.is_behind() {
             return Err(NotKept::Full);
         }
+        self.put_into(state, uid, outgoing, terms, now)
+    }
+
+    /// The same of what is retained. It may wait longer for the disk, for nobody gives it again;
+    /// and it must not push out what was acknowledged.
+    pub(crate) fn put_retained(
+        &self,
+        uid: Uid,
+        outgoing: &Outgoing<'_>,
+        terms: Terms<'_>,
+        now: Timestamp,
+    ) -> Result<(), NotKept> {
+        let state = self.state.lock();
+        let session = state.ledger.session(uid).ok_or(NotKept::Gone)?;
+        let len = session.queue_bytes.saturating_add(outgoing.len());
+        let has_room = session.queue.len() < self.limits.client_messages_max
+            && len <= self.limits.client_bytes_max
+            && state.pending.len() < RETAINED_WAITING_BYTES_MAX;
+        if !has_room {
+            return Err(NotKept::Full);
+        }
+        self.put_into(state, uid, outgoing, terms, now)
+    }
+
+    fn put_into(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        uid: Uid,
+        outgoing: &Outgoing<'_>,
+        terms: Terms<'_>,
+        now: Timestamp,
+    ) -> Result<(), NotKept> {
         if state.ledger.session(uid).is_none() {
             return Err(NotKept::Gone);
         }
@@ -176,26 +209,6 @@ impl Offline {
         self.enforce_bounds_on(&mut state, id);
         self.changed(&state);
         Ok(())
-    }
-
-    /// The same of what is retained, as far as there is room: it must not push out what was
-    /// acknowledged.
-    pub(crate) fn put_retained(
-        &self,
-        uid: Uid,
-        message: &Arc<Message>,
-        terms: Terms<'_>,
-        now: Timestamp,
-    ) -> Result<(), NotKept> {
-        let has_room = |session: &Session| {
-            let len = session.queue_bytes.saturating_add(message.len());
-            session.queue.len() < self.limits.client_messages_max
-                && len <= self.limits.client_bytes_max
-        };
-        if !self.state.lock().ledger.session(uid).is_none_or(has_room) {
-            return Err(NotKept::Full);
-        }
-        self.put(uid, &Outgoing::shared_from(message), terms, now)
     }
 
     /// A topic that is retained already may always be replaced or taken away.

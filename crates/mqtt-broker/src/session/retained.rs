@@ -53,7 +53,7 @@ impl Live {
             let stored = outgoing.parts.qos.min(terms.qos) > QoS::AtMostOnce;
             let taken = match &self.persistent {
                 Some(persistent) if stored => {
-                    let put = offline.put_retained(persistent.uid, &message, terms, now);
+                    let put = offline.put_retained(persistent.uid, &outgoing, terms, now);
                     put.is_ok()
                 }
                 _ => self

@@ -8,6 +8,7 @@ use mqtt_codec::QoS;
 use super::rig::{Client, Rig, plain, small, text};
 use crate::{
     config::OfflineLimits,
+    limits::{RETAINED_WAITING_BYTES_MAX, STORE_QUEUE_BYTES_MAX},
     message::{MessageRef, Outgoing, Terms},
     offline::{Detached, NotKept, StoredWill},
 };
@@ -62,14 +63,37 @@ fn what_a_subscription_brings_does_not_push_out_what_waits() {
     let put = || {
         let terms = Terms::P2P;
         let (uid, _) = client.at;
-        rig.offline
-            .put_retained(uid, &retained.share(), terms, rig.now)
+        rig.offline.put_retained(uid, &retained, terms, rig.now)
     };
     assert_eq!(put(), Ok(()));
     assert_eq!(put(), Err(NotKept::Full));
     assert_eq!(dropped(&rig), 0);
     rig.commit();
     assert_eq!(rig.drain(&client), ["0", "1", "retained"]);
+}
+
+#[test]
+fn what_a_subscription_brings_may_wait_longer_for_the_disk() {
+    let mut rig = Rig::new(OfflineLimits {
+        client_bytes_max: usize::MAX,
+        ..OfflineLimits::default()
+    });
+    let client = rig.attach(CLIENT, false);
+    let payload = vec![7; 1 << 20];
+    let large = Outgoing::borrowed(MessageRef {
+        payload: &payload,
+        ..plain("updates/b")
+    });
+    let (uid, _) = client.at;
+    let (offline, now) = (&rig.offline, rig.now);
+    let put = || offline.put_retained(uid, &large, Terms::P2P, now);
+    for _ in 0..2 * STORE_QUEUE_BYTES_MAX / payload.len() {
+        assert_eq!(put(), Ok(()));
+    }
+    let live = offline.put(uid, &large, Terms::P2P, now);
+    assert_eq!(live, Err(NotKept::Full));
+    let mut more = 0..2 * RETAINED_WAITING_BYTES_MAX / payload.len();
+    assert!(more.any(|_| put().is_err()), "there is a bound");
 }
 
 #[test]
