@@ -7,9 +7,13 @@ use super::*;
 
 /// From now on every listing tells how it was an hour ago.
 fn stale(bench: &Bench) {
+    stale_by(bench, Duration::from_secs(3_600));
+}
+
+fn stale_by(bench: &Bench, stale_by: Duration) {
     bench.store.set_faults(Faults {
         stale_list_permille: 1_000,
-        stale_by: Duration::from_secs(3_600),
+        stale_by,
         ..Faults::default()
     });
 }
@@ -118,4 +122,25 @@ async fn a_sync_counts_what_was_changed_on_both_sides() {
     let found = bench.fs().sync(None).await.unwrap();
     assert_eq!((found.conflicts, found.changed), (1, 0));
     assert_eq!(bench.read("f").await.unwrap(), b"oursrs");
+}
+
+#[tokio::test]
+async fn a_changed_file_keeps_its_object_though_an_old_listing_does_not_have_it() {
+    const LEN: usize = 8 << 20;
+    let patient = ObjectFsConfig {
+        upload_delay: PATIENCE,
+        ..config()
+    };
+    let bench = Bench::on(Arc::new(MemStore::new(Clock::system())), patient).await;
+    bench.imported().await;
+    stale_by(&bench, Duration::ZERO);
+    bench.insert("f", pattern(1, LEN));
+    bench.fs().sync(None).await.unwrap();
+    bench.write("f", 0, vec![7; 4_096]).await.unwrap();
+    stale(&bench);
+    bench.fs().sync(None).await.unwrap();
+    bench.store.set_faults(Faults::default());
+    let mut whole = pattern(1, LEN);
+    whole[..4_096].fill(7);
+    assert!(bench.read("f").await.unwrap() == whole);
 }
