@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache::{Batch, Table};
+use cache::{Batch, Table, Ticket};
 use object_store::{
     CopyOptions, CopySource, ETag, ObjectAttributes, ObjectMeta, Precondition, StoreError,
     StoreErrorKind,
@@ -18,7 +18,7 @@ use crate::{
     engine::Engine,
     extents::blocks_of,
     fault,
-    node::Node,
+    node::{Node, NodeState},
     record::{Knowledge, Remote},
 };
 
@@ -198,33 +198,47 @@ impl Engine {
         node: &Arc<Node>,
         from: &Remote,
     ) -> VfsResult<Outcome> {
-        let is_whole = {
-            let mut state = node.lock()?;
-            self.load_data(&mut state)?;
-            let base = 0..state.record.content.base_len;
-            let pieces = state.loaded()?.extents.pieces(blocks_of(&base));
-            pieces.iter().all(|piece| piece.extent.is_some())
-        };
-        if !is_whole {
-            self.forget_vanished(node, &from.key).await?;
-            return Ok(Outcome::Done);
-        }
         let ticket = {
+            // Both until it is submitted: what leaves the cache meanwhile would be zeros.
             let _names = self.namespace.lock();
             let mut state = node.lock()?;
-            let mut batch = Batch::default();
-            batch.remove(Table::Keys, &*from.key);
-            state.record.remote = None;
-            state.lose_base();
-            self.mark_dirty(&mut state, &mut batch);
-            self.save(&state, &mut batch);
-            self.index.submit(batch)
+            if state.record.remote.as_ref() != Some(from) || state.record.is_content_dirty() {
+                return Ok(Outcome::Again);
+            }
+            let is_whole = self.is_whole(&mut state)?;
+            is_whole.then(|| self.part_from_object(&mut state, &from.key))
+        };
+        let Some(ticket) = ticket else {
+            self.forget_vanished(node, &from.key).await?;
+            return Ok(Outcome::Done);
         };
         self.durable(ticket).await?;
         Ok(Outcome::Again)
+    }
+
+    /// Whether the cache has all that the object of a file had of it.
+    fn is_whole(&self, state: &mut NodeState) -> VfsResult<bool> {
+        self.load_data(state)?;
+        let base = 0..state.record.content.base_len;
+        let pieces = state.loaded()?.extents.pieces(blocks_of(&base));
+        Ok(pieces.iter().all(|piece| piece.extent.is_some()))
+    }
+
+    /// The object of a file is not there any more: all of it is to be put. Under the lock of names.
+    fn part_from_object(&self, state: &mut NodeState, key: &str) -> Ticket {
+        let mut batch = Batch::default();
+        batch.remove(Table::Keys, key);
+        state.record.remote = None;
+        state.lose_base();
+        self.mark_dirty(state, &mut batch);
+        self.save(state, &mut batch);
+        self.index.submit(batch)
     }
 }
 
 fn is_same(meta: &ObjectMeta, from: &Remote) -> bool {
     from.has_tag() && meta.etag == from.etag && meta.size == from.size
 }
+
+#[cfg(test)]
+mod tests;
