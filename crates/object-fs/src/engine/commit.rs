@@ -12,9 +12,38 @@ use crate::{
 };
 
 /// A file's map at one moment, on its way into the index.
+#[derive(Default)]
 struct Snapshot {
     pages: Vec<(u64, Option<Vec<u8>>)>,
     replaced: Vec<Run>,
+}
+
+/// A commit under way. If it is dropped before its end, because nobody waits for it any more, what
+/// it has not done is still to be committed.
+struct Commit<'a> {
+    engine: &'a Engine,
+    node: &'a Node,
+    snapshot: Snapshot,
+    has_ended: bool,
+}
+
+impl Commit<'_> {
+    /// Ends it; what it has not done.
+    fn end(mut self) -> Snapshot {
+        self.has_ended = true;
+        std::mem::take(&mut self.snapshot)
+    }
+}
+
+impl Drop for Commit<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let snapshot = std::mem::take(&mut self.snapshot);
+            // Blocks of a file that is gone meanwhile are given back after the next start.
+            restore(&mut self.node.state.lock(), snapshot);
+            self.engine.note_unsynced(self.node.inode);
+        }
+    }
 }
 
 impl Engine {
@@ -37,23 +66,32 @@ impl Engine {
             Err(Some(ticket)) => return self.durable(ticket).await,
             Err(None) => return Ok(()),
         };
+        let mut commit = Commit {
+            engine: self,
+            node,
+            snapshot,
+            has_ended: false,
+        };
         // Without pages only numbers have changed.
-        if !snapshot.pages.is_empty()
+        if !commit.snapshot.pages.is_empty()
             && let Err(e) = self.log.sync().await
         {
-            let unnamed = restore(&mut node.state.lock(), snapshot);
+            let unnamed = restore(&mut node.state.lock(), commit.end());
             self.release_of_gone(node, unnamed).await?;
             return Err(fault::of_cache(e));
         }
-        let ticket = match self.put_map(node, snapshot.pages) {
+        let pages = std::mem::take(&mut commit.snapshot.pages);
+        let ticket = match self.put_map(node, pages) {
             Ok(ticket) => ticket,
             Err(gone) => {
-                self.release_of_gone(node, snapshot.replaced).await?;
+                self.release_of_gone(node, commit.end().replaced).await?;
                 return Err(gone);
             }
         };
-        self.durable(ticket).await?;
-        self.release(node, snapshot.replaced);
+        let durable = self.durable(ticket).await;
+        let replaced = commit.end().replaced;
+        durable?;
+        self.release(node, replaced);
         Ok(())
     }
 

@@ -120,6 +120,44 @@ async fn what_the_bucket_replaced_does_not_come_back_with_an_eviction_that_was_u
     assert!(bench.read("f").await.unwrap() == pattern(2, 50_000));
 }
 
+/// Begins a commit, and gives it up when it has come so far.
+async fn commit_in_part(bench: &Bench, file: &Arc<Node>, far: impl Fn() -> bool) {
+    tokio::select! {
+        biased;
+        done = bench.fs().engine().commit_node(file) => panic!("it has ended: {done:?}"),
+        () = turns_until(far) => {}
+    }
+}
+
+#[tokio::test]
+async fn what_a_commit_has_not_done_that_is_given_up_is_done_by_the_next() {
+    let mut bench = bench().await;
+    bench.put("f", pattern(1, 10_000)).await;
+    bench.write("f", 0, pattern(2, 10_000)).await.unwrap();
+    let file = bench.node("f").await;
+    commit_in_part(&bench, &file, || file.committing.try_lock().is_err()).await;
+    bench.commit("f").await.unwrap();
+    drop(file);
+    bench.crash(|| false).await;
+    assert!(bench.read("f").await.unwrap() == pattern(2, 10_000));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_given_up_before_it_is_durable_leaves_no_blocks_behind() {
+    let bench = bench().await;
+    bench.put("f", pattern(1, 10_000)).await;
+    let before = bench.fs().status().cache_used_bytes;
+    bench.write("f", 0, pattern(2, 10_000)).await.unwrap();
+    let file = bench.node("f").await;
+    let is_named = || {
+        let is_taken = file.state.lock().loaded().unwrap().under_way.is_none();
+        is_taken && file.committing.try_lock().is_err()
+    };
+    commit_in_part(&bench, &file, is_named).await;
+    bench.commit("f").await.unwrap();
+    assert_eq!(bench.fs().status().cache_used_bytes, before);
+}
+
 #[tokio::test]
 async fn an_upload_that_ends_while_a_commit_is_under_way_is_the_base_of_both() {
     let bench = bench().await;
