@@ -27,6 +27,7 @@ mod scale;
 mod space;
 mod stale;
 mod startup;
+mod unknowable;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

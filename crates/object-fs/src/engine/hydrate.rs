@@ -1,10 +1,10 @@
 //! Attributes of objects that were seen in a listing only.
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use cache::Batch;
 use futures::TryStreamExt as _;
-use object_store::{ObjectMeta, StoreErrorKind};
+use object_store::{ObjectMeta, StoreError, StoreErrorKind, StoreResult};
 use vfs::{ErrorKind, FileType, Inode, SYMLINK_LEN_MAX, VfsError, VfsResult};
 
 use super::Engine;
@@ -68,27 +68,57 @@ impl Engine {
         Ok(())
     }
 
-    /// The bytes of a symbolic link, if the object is one.
+    /// The node of an inode, with the attributes of a listing if nobody may look at its object:
+    /// enough to show it, and to put it away.
+    pub(crate) async fn shown_node(self: &Arc<Self>, inode: Inode) -> VfsResult<Arc<Node>> {
+        match self.known_node(inode).await {
+            Err(e) if is_of_one_object(&e) => self.node(inode),
+            answer => answer,
+        }
+    }
+
+    /// Where a symbolic link leads, if the object is one. What only says that it is, is a file.
     async fn target_of(&self, key: &str, meta: &ObjectMeta) -> VfsResult<Option<Box<str>>> {
         let mut probe = probe_attributes();
         if let Some(found) = &meta.metadata {
             metadata::apply(found, &mut probe);
         }
         let is_link = probe.file_type == FileType::Symlink && !key.ends_with('/');
-        if !is_link {
+        if !is_link || meta.size == 0 || meta.size > SYMLINK_LEN_MAX as u64 {
             return Ok(None);
         }
-        if meta.size == 0 || meta.size > SYMLINK_LEN_MAX as u64 {
-            let message = format!("object `{key}` is no symbolic link: {} bytes", meta.size);
-            return Err(VfsError::new(ErrorKind::Io, message));
+        match self.link_text(key, meta).await {
+            Ok(text) => Ok(String::from_utf8(text).ok().map(String::into_boxed_str)),
+            // Whoever reads the file hears why.
+            Err(e) if e.kind() == StoreErrorKind::Undecipherable => Ok(None),
+            Err(e) => Err(fault::of_store(e)),
         }
-        let body = self.store.get(key, 0, meta.size, meta.etag.as_ref()).await;
-        let body = body.map_err(fault::of_store)?;
-        let chunks: Vec<bytes::Bytes> = body.try_collect().await.map_err(fault::of_store)?;
-        let text = String::from_utf8(chunks.concat())
-            .map_err(|e| VfsError::caused_by(ErrorKind::Io, "a link's target is not UTF-8", e))?;
-        Ok(Some(text.into()))
     }
+
+    async fn link_text(&self, key: &str, meta: &ObjectMeta) -> StoreResult<Vec<u8>> {
+        let body = self.store.get(key, 0, meta.size, meta.etag.as_ref());
+        let chunks: Vec<bytes::Bytes> = body.await?.try_collect().await?;
+        Ok(chunks.concat())
+    }
+}
+
+/// Whether one object cannot be had, as opposed to the store: waiting does not help, and others
+/// may be had all the same.
+pub(super) fn is_of_one_object(error: &VfsError) -> bool {
+    let below = error.source().and_then(|e| e.downcast_ref::<StoreError>());
+    below.is_some_and(|e| match e.kind() {
+        StoreErrorKind::AccessDenied | StoreErrorKind::Undecipherable | StoreErrorKind::Other => {
+            true
+        }
+        StoreErrorKind::NotFound
+        | StoreErrorKind::Unavailable
+        | StoreErrorKind::Throttled
+        | StoreErrorKind::UploadLost
+        | StoreErrorKind::Damaged
+        | StoreErrorKind::BucketNotFound
+        | StoreErrorKind::PreconditionFailed
+        | StoreErrorKind::Source => false,
+    })
 }
 
 fn take_attributes(record: &mut Record, meta: &ObjectMeta, target: Option<Box<str>>) {
@@ -96,6 +126,9 @@ fn take_attributes(record: &mut Record, meta: &ObjectMeta, target: Option<Box<st
         metadata::apply(found, &mut record.attributes);
     }
     if record.attributes.file_type == FileType::Symlink {
+        if target.is_none() {
+            record.attributes.file_type = FileType::Regular;
+        }
         record.attributes.size = meta.size;
         record.target = target;
     }

@@ -25,7 +25,7 @@ const INODES_MAX: u64 = 500_000_000;
 
 impl Engine {
     pub(crate) async fn attributes(self: &Arc<Self>, inode: Inode) -> VfsResult<Attributes> {
-        let node = self.known_node(inode).await?;
+        let node = self.shown_node(inode).await?;
         let state = node.lock()?;
         Ok(state.record.attributes())
     }
@@ -75,8 +75,8 @@ impl Engine {
         after: Cookie,
         count: usize,
     ) -> VfsResult<DirPage> {
-        let attributes = self.attributes(dir).await?;
-        posix::may_list(caller, &attributes)?;
+        let node = self.known_node(dir).await?;
+        posix::may_list(caller, &node.lock()?.record.attributes())?;
         if after == Cookie::default() {
             self.refresh(dir).await;
         }
@@ -150,8 +150,8 @@ impl Engine {
         Ok(at == above)
     }
 
-    /// The node of a name that exists; its attributes are known.
-    pub(crate) async fn known_child(
+    /// The node of a name that exists; its attributes are those that are shown.
+    pub(crate) async fn shown_child(
         self: &Arc<Self>,
         dir: Inode,
         name: &Name,
@@ -160,7 +160,7 @@ impl Engine {
             self.import_on_demand(dir, name.as_str()).await?;
         }
         match self.find(dir, name.as_str())? {
-            Some(inode) => match self.known_node(inode).await {
+            Some(inode) => match self.shown_node(inode).await {
                 Ok(node) => Ok(Some(node)),
                 Err(e) if e.kind() == ErrorKind::Stale => Ok(None),
                 Err(e) => Err(e),

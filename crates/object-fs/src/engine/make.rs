@@ -59,7 +59,7 @@ impl Engine {
         }
         let dir = self.known_node(making.dir).await?;
         self.require_searchable(&making, &dir)?;
-        let existing = self.known_child(making.dir, making.name).await?;
+        let existing = self.shown_child(making.dir, making.name).await?;
         self.require_index_room()?;
         match self.make_now(&making, &dir, existing.as_ref())? {
             Made::New(attributes, ticket) => {

@@ -35,9 +35,9 @@ impl Engine {
         posix::may_lookup(caller, &from.lock()?.record.attributes())?;
         let to = self.known_node(rename.to).await?;
         posix::may_lookup(caller, &to.lock()?.record.attributes())?;
-        let source = self.known_child(rename.from, rename.from_name).await?;
+        let source = self.shown_child(rename.from, rename.from_name).await?;
         let source = source.ok_or(ErrorKind::NotFound)?;
-        let target = self.known_child(rename.to, rename.to_name).await?;
+        let target = self.shown_child(rename.to, rename.to_name).await?;
         if target.as_ref().is_some_and(|t| t.inode == source.inode) {
             return Ok(());
         }

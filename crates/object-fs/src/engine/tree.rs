@@ -6,7 +6,7 @@ use cache::{BLOCK_LEN, KeyRange, Table};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use vfs::{ErrorKind, FileType, Inode, Name, VfsError, VfsResult};
 
-use super::{Engine, ROOT, fetch::Window, space::HIGH_PERCENT};
+use super::{Engine, ROOT, fetch::Window, hydrate::is_of_one_object, space::HIGH_PERCENT};
 use crate::{EvictSummary, fault, keys, node::Node, record::Record};
 
 /// Files of a tree that are fetched side by side.
@@ -24,13 +24,14 @@ impl Engine {
         let mut at = ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let name = Name::from_bytes(name.as_bytes())?;
-            let found = self.known_child(at, &name).await?;
+            let found = self.shown_child(at, &name).await?;
             at = found.ok_or_else(|| not_there(path))?.inode;
         }
         Ok(at)
     }
 
-    /// Brings all files at and below an inode into the cache; tells each one's length.
+    /// Brings all files at and below an inode into the cache; tells each one's length. Those that
+    /// cannot be had do not keep it from the others: why, is said at the end of the first of them.
     pub(crate) async fn fetch_tree(
         self: &Arc<Self>,
         top: Inode,
@@ -38,15 +39,23 @@ impl Engine {
     ) -> VfsResult<()> {
         let mut room = self.room_for_trees();
         let mut tree = Tree::new(top);
+        let mut failed = None;
         loop {
             let files = tree.next_files(self)?;
             if files.is_empty() {
-                return Ok(());
+                return failed.map_or(Ok(()), Err);
             }
             let mut done = stream::iter(files)
                 .map(|file| self.fetch_file(file))
                 .buffer_unordered(FILES_IN_FLIGHT);
-            while let Some(bytes) = done.try_next().await? {
+            while let Some(outcome) = done.next().await {
+                let bytes = match outcome {
+                    Err(e) if is_of_one_object(&e) => {
+                        failed.get_or_insert(e);
+                        continue;
+                    }
+                    outcome => outcome?,
+                };
                 fetched(bytes);
                 room = room.checked_sub(bytes).ok_or_else(|| {
                     VfsError::new(ErrorKind::NoSpace, "the tree is larger than the cache")

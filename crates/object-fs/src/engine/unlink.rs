@@ -32,7 +32,7 @@ impl Engine {
         self.require_writable()?;
         let parent = self.known_node(dir).await?;
         posix::may_lookup(caller, &parent.lock()?.record.attributes())?;
-        let child = self.known_child(dir, name).await?;
+        let child = self.shown_child(dir, name).await?;
         let child = child.ok_or(ErrorKind::NotFound)?;
         let (ticket, runs) = {
             let mut namespace = self.namespace.lock();

@@ -167,3 +167,21 @@ async fn with_another_key_nothing_is_read_and_nothing_overwritten() {
     assert!(bench.object("f") == before);
     assert_eq!(other.fs().status().conflicts, 0);
 }
+
+#[tokio::test]
+async fn a_link_that_was_never_encrypted_is_a_file_that_cannot_be_opened() {
+    let bench = encrypted().await;
+    let link = Metadata::from([("mode".to_owned(), "41380".to_owned())]);
+    // Longer than what an encrypted object has besides its content.
+    bench.store.insert("l", "far/".repeat(40), link);
+    bench.put("f", "text").await;
+    bench.drain().await;
+    bench.fs().sync(None).await.unwrap();
+    assert_eq!(bench.list("").await, ["f", "l"]);
+    let found = bench.find("l").await.unwrap();
+    assert_eq!(found.file_type, vfs::FileType::Regular);
+    fails(bench.read("l").await, ErrorKind::Io);
+    bench.remove("l").await.unwrap();
+    bench.drain().await;
+    assert_eq!(bench.keys(), ["f"]);
+}

@@ -1,6 +1,9 @@
 //! Requests to the bucket end with the power of the machine that makes them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use cache::Power;
@@ -9,6 +12,7 @@ use object_store::{
     ObjectStore, PartOf, PartSource, Precondition, PutOptions, StoreError, StoreErrorKind,
     StoreResult, Upload, UploadPage,
 };
+use parking_lot::Mutex;
 
 use super::*;
 
@@ -21,6 +25,7 @@ struct GateState {
     door: tokio::sync::RwLock<()>,
     waiting: AtomicU64,
     panics: AtomicBool,
+    refused_heads: Mutex<BTreeMap<String, StoreErrorKind>>,
 }
 
 impl Gate {
@@ -36,6 +41,18 @@ impl Gate {
     /// Who comes by panics.
     pub(super) fn set_panics(&self, panics: bool) {
         self.0.panics.store(panics, Ordering::Relaxed);
+    }
+
+    /// Nobody may look at an object from now on.
+    pub(super) fn refuse_head(&self, key: &str, kind: StoreErrorKind) {
+        self.0.refused_heads.lock().insert(key.to_owned(), kind);
+    }
+
+    fn look_at(&self, key: &str) -> StoreResult<()> {
+        match self.0.refused_heads.lock().get(key) {
+            Some(kind) => Err(StoreError::new(*kind, format!("`{key}` is not shown"))),
+            None => Ok(()),
+        }
     }
 
     async fn pass(&self) {
@@ -105,6 +122,7 @@ impl ObjectStore for Powered {
     }
 
     async fn head(&self, key: &str) -> StoreResult<ObjectMeta> {
+        self.gate.look_at(key)?;
         self.ask(self.store.head(key)).await
     }
 
