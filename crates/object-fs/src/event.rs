@@ -34,6 +34,13 @@ pub enum FsEvent {
         /// What its cache has room for.
         room: u64,
     },
+    /// More is pinned than the cache can hold: it comes and goes as what is not pinned.
+    PinsTooLarge {
+        /// The length of all files that are pinned.
+        bytes: u64,
+        /// What the cache has room for.
+        room: u64,
+    },
     /// The cache disk cannot read bytes of a file that were nowhere else.
     BytesLost {
         /// Its path.
@@ -82,6 +89,10 @@ impl std::fmt::Display for FsEvent {
             Self::ReplicaTooLarge { bytes, room } => write!(
                 f,
                 "its files have {bytes} bytes, its cache has room for {room}: it is no replica but a cache until that is larger"
+            ),
+            Self::PinsTooLarge { bytes, room } => write!(
+                f,
+                "{bytes} bytes are pinned, the cache has room for {room}: pins hold nothing in it until there are fewer, or that is larger"
             ),
             Self::BytesLost { path, ranges } => write!(
                 f,

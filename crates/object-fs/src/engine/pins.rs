@@ -5,16 +5,13 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use cache::{Batch, KeyRange, Table};
 use model::ShareMode;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use vfs::{ErrorKind, Inode, VfsError, VfsResult};
 
@@ -25,14 +22,27 @@ use crate::{event::FsEvent, fault, keys};
 const PINS_MAX: usize = 10_000;
 /// How often pinned trees are looked through for what is not in the cache.
 const PIN_INTERVAL: Duration = Duration::from_secs(300);
+/// The same while there is no room for anything else.
+const NO_ROOM_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The pinned inodes.
 #[derive(Debug, Default)]
 pub(crate) struct Pins {
     inodes: RwLock<BTreeSet<Inode>>,
     changed: Notify,
-    /// Whether a replica has found its cache too small: then it works as a cache does.
-    is_outgrown: AtomicBool,
+    /// What has been found too large for the cache: it comes and goes as in any cache.
+    outgrown: RwLock<Outgrown>,
+    /// When it was last looked at because there was no room.
+    looked: Mutex<Option<Instant>>,
+}
+
+/// Trees that the cache has no room for, …
+#[derive(Clone, Copy, Debug, Default)]
+struct Outgrown {
+    /// … all of a replica, …
+    replica: bool,
+    /// … and what is pinned.
+    pins: bool,
 }
 
 impl Pins {
@@ -47,7 +57,8 @@ impl Pins {
         Ok(Self {
             inodes: RwLock::new(inodes),
             changed: Notify::new(),
-            is_outgrown: AtomicBool::new(false),
+            outgrown: RwLock::default(),
+            looked: Mutex::default(),
         })
     }
 
@@ -80,6 +91,8 @@ impl Engine {
         let mut batch = Batch::default();
         let was_pinned = self.drop_pin(inode, &mut batch);
         self.durable(self.index.submit(batch)).await?;
+        // The cache may have room for the others now.
+        self.pins.changed.notify_one();
         Ok(was_pinned)
     }
 
@@ -93,16 +106,24 @@ impl Engine {
         is_pinned
     }
 
-    /// Whether an inode, or a directory above it, is pinned; in a replica everything is, while
-    /// the cache has room for it.
+    /// Whether an inode, or a directory above it, is pinned; in a replica everything is. Neither,
+    /// while the cache has no room for all of that.
     pub(crate) fn is_pinned(&self, inode: Inode) -> VfsResult<bool> {
-        let is_outgrown = self.pins.is_outgrown.load(Ordering::Relaxed);
-        if self.config.mode == ShareMode::Replication && !is_outgrown {
+        let outgrown = *self.pins.outgrown.read();
+        if self.is_replica() && !outgrown.replica {
             return Ok(true);
         }
-        if self.pins.inodes.read().is_empty() {
+        if outgrown.pins || self.pins.inodes.read().is_empty() {
             return Ok(false);
         }
+        self.is_below_pin(inode)
+    }
+
+    fn is_replica(&self) -> bool {
+        self.config.mode == ShareMode::Replication
+    }
+
+    fn is_below_pin(&self, inode: Inode) -> VfsResult<bool> {
         let mut at = inode;
         for _ in 0..=keys::KEY_LEN_MAX {
             if self.pins.inodes.read().contains(&at) {
@@ -118,28 +139,83 @@ impl Engine {
 
     /// The roots of what should be in the cache.
     async fn wanted_here(&self) -> VfsResult<Vec<Inode>> {
-        let is_replica = self.config.mode == ShareMode::Replication;
-        if is_replica && !self.has_outgrown().await? {
+        if self.is_replica() && !self.has_outgrown_replica().await? {
             return Ok(vec![ROOT]);
         }
-        Ok(self.pins.inodes.read().iter().copied().collect())
+        let pinned = self.outermost_pins()?;
+        if self.have_outgrown_pins(&pinned).await? {
+            return Ok(Vec::new());
+        }
+        Ok(pinned)
     }
 
     /// Whether the files of a replica are more than its cache can hold; that is told once.
-    async fn has_outgrown(&self) -> VfsResult<bool> {
+    async fn has_outgrown_replica(&self) -> VfsResult<bool> {
         let (bytes, room) = (self.tree_bytes(ROOT).await?, self.room_for_trees());
         let is_outgrown = bytes > room;
-        let before = self.pins.is_outgrown.swap(is_outgrown, Ordering::Relaxed);
-        if is_outgrown && !before {
+        let was_outgrown = std::mem::replace(&mut self.pins.outgrown.write().replica, is_outgrown);
+        if is_outgrown && !was_outgrown {
             self.events.push(FsEvent::ReplicaTooLarge { bytes, room });
         }
         Ok(is_outgrown)
     }
 
-    /// There is something new, or no room: a replica looks soon at what it has and what it can.
+    /// The same of what is pinned.
+    async fn have_outgrown_pins(&self, pinned: &[Inode]) -> VfsResult<bool> {
+        let (mut bytes, room) = (0_u64, self.room_for_trees());
+        for inode in pinned {
+            match self.tree_bytes(*inode).await {
+                Ok(more) => bytes = bytes.saturating_add(more),
+                // Removed meanwhile, and its pin with it.
+                Err(e) if e.kind() == ErrorKind::Stale => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let is_outgrown = bytes > room;
+        let was_outgrown = std::mem::replace(&mut self.pins.outgrown.write().pins, is_outgrown);
+        if is_outgrown && !was_outgrown {
+            self.events.push(FsEvent::PinsTooLarge { bytes, room });
+        }
+        Ok(is_outgrown)
+    }
+
+    /// Pins that are below no other.
+    fn outermost_pins(&self) -> VfsResult<Vec<Inode>> {
+        let all: Vec<Inode> = self.pins.inodes.read().iter().copied().collect();
+        let mut outermost = Vec::new();
+        for inode in all {
+            let is_below = match self.node(inode) {
+                Ok(node) => inode != ROOT && self.is_below_pin(node.lock()?.record.parent)?,
+                Err(e) if e.kind() == ErrorKind::Stale => true,
+                Err(e) => return Err(e),
+            };
+            if !is_below {
+                outermost.push(inode);
+            }
+        }
+        Ok(outermost)
+    }
+
+    /// There is something new: a replica looks soon at what it has and what it can.
     pub(crate) fn replicate_soon(&self) {
-        if self.config.mode == ShareMode::Replication {
+        if self.is_replica() {
             self.pins.changed.notify_one();
+        }
+    }
+
+    /// There is no room: perhaps the cache is too small by now for what is to stay in it.
+    pub(super) fn keep_less_soon(&self) {
+        if self.is_replica() {
+            self.pins.changed.notify_one();
+        } else if !self.pins.inodes.read().is_empty() && !self.pins.outgrown.read().pins {
+            // What is dirty may be all that is in the way.
+            let now = self.clock.now();
+            let mut looked = self.pins.looked.lock();
+            if looked.is_none_or(|before| now.saturating_duration_since(before) >= NO_ROOM_INTERVAL)
+            {
+                *looked = Some(now);
+                self.pins.changed.notify_one();
+            }
         }
     }
 

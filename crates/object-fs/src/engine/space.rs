@@ -155,8 +155,8 @@ impl Engine {
             self.clock.sleep(LOOK_AGAIN).await;
         }
         if spared > VISITS_MAX {
-            // Nothing may leave: perhaps the cache is too small for a replica by now.
-            self.replicate_soon();
+            // Nothing may leave.
+            self.keep_less_soon();
         }
         self.space.has_changed();
         Ok(())

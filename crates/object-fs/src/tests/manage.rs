@@ -78,6 +78,36 @@ async fn what_is_pinned_is_fetched_and_stays() {
 }
 
 #[tokio::test]
+async fn pins_that_outgrow_the_cache_say_so_and_keep_nothing_until_they_fit() {
+    let names: Vec<String> = (0..12).map(|n| format!("keep/{n}")).collect();
+    let objects: Vec<(&str, usize)> = names.iter().map(|name| (&**name, 1 << 20)).collect();
+    let bench = with_objects(&objects).await;
+    // What is below another pin is counted once.
+    bench.fs().pin("keep/0").await.unwrap();
+    bench.fs().pin("keep").await.unwrap();
+    bench
+        .until("it is told", |bench| {
+            let events = bench.fs().take_events();
+            let mut texts = events.iter().map(ToString::to_string);
+            texts.any(|text| text.contains("12582912 bytes are pinned"))
+        })
+        .await;
+    // Neither readers nor writers wait for room that nobody makes.
+    for (n, (path, len)) in objects.iter().enumerate() {
+        assert!(bench.read(path).await.unwrap() == pattern(n as u64, *len));
+    }
+    for n in 0..12 {
+        bench.put(&format!("new{n}"), pattern(n, 1 << 20)).await;
+    }
+    bench.drain().await;
+    bench.fs().unpin("keep").await.unwrap();
+    bench.until_cached("keep/0", 1 << 20).await;
+    bench.scan(24).await;
+    assert_eq!(bench.cached("keep/0").await, 1 << 20);
+    assert!(bench.fs().file_status("keep/0").await.unwrap().is_pinned);
+}
+
+#[tokio::test]
 async fn a_pin_moves_with_a_rename_and_goes_with_a_removal() {
     let mut bench = with_objects(&[("a", 5_000), ("b", 5_000)]).await;
     bench.fs().pin("a").await.unwrap();
