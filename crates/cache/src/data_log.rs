@@ -172,8 +172,19 @@ impl DataLog {
     /// # Errors
     /// If a segment must be made and the disk fails or is full.
     pub fn allocate(&self, count: u32) -> CacheResult<Vec<Run>> {
-        let mut tail = self.segments.tail.lock();
         let mut runs = Vec::with_capacity(1);
+        let given = self.give_out(count, &mut runs);
+        let bytes = runs.iter().map(|run| run.len_bytes()).sum();
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Err(e) = given {
+            runs.into_iter().for_each(|run| self.free(run));
+            return Err(e);
+        }
+        Ok(runs)
+    }
+
+    fn give_out(&self, count: u32, runs: &mut Vec<Run>) -> CacheResult<()> {
+        let mut tail = self.segments.tail.lock();
         let mut wanted = u64::from(count);
         while wanted > 0 {
             if tail.given >= SEGMENT_BLOCKS {
@@ -189,9 +200,7 @@ impl DataLog {
             *tail.live.entry(segment).or_default() += given;
             wanted -= given;
         }
-        let bytes = u64::from(count) * BLOCK_LEN;
-        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(runs)
+        Ok(())
     }
 
     fn start_segment(&self, tail: &mut Tail) -> CacheResult<()> {
@@ -199,13 +208,14 @@ impl DataLog {
         let next = next.map(SegmentId).ok_or_else(|| {
             CacheError::new(CacheErrorKind::Full, "all segment numbers are used up")
         })?;
+        // Even if it fails: the file may be there, and is never made again.
+        tail.segment = next;
         let file = self
             .segments
             .disk
             .create(next)
             .map_err(failed("create", next))?;
         self.segments.open.put(Segment::new(next, file));
-        tail.segment = next;
         tail.given = TABLE_BLOCKS;
         Ok(())
     }

@@ -57,13 +57,16 @@ impl Disk for DirDisk {
     }
 
     fn create(&self, id: SegmentId) -> io::Result<Arc<dyn SegmentFile>> {
+        let path = self.path(id);
         let mut options = File::options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(self.path(id))?;
-        File::open(&self.dir)?.sync_all()?;
+        let options = options.read(true).write(true).create_new(true);
+        let file = options.open(&path)?;
+        if let Err(e) = File::open(&self.dir).and_then(|dir| dir.sync_all()) {
+            // So that a disk that fails again and again does not fill up with empty files; what is
+            // left after all goes with the next start.
+            let _left_behind = std::fs::remove_file(path);
+            return Err(e);
+        }
         Ok(Arc::new(DirSegment(file)))
     }
 

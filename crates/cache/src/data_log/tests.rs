@@ -116,3 +116,61 @@ async fn what_earlier_runs_left_behind_is_given_back() {
             .is_empty()
     );
 }
+
+/// A disk on which the next segment's file is made, and yet that fails.
+struct Stumbling {
+    disk: DirDisk,
+    stumbles: AtomicU64,
+}
+
+impl Disk for Stumbling {
+    fn segments(&self) -> std::io::Result<Vec<SegmentId>> {
+        self.disk.segments()
+    }
+
+    fn create(&self, id: SegmentId) -> std::io::Result<Arc<dyn SegmentFile>> {
+        let file = self.disk.create(id)?;
+        let is_over = |left: u64| left.checked_sub(1);
+        let left = self
+            .stumbles
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_over);
+        match left {
+            Ok(_) => Err(std::io::Error::other("its name is not on the disk")),
+            Err(_) => Ok(file),
+        }
+    }
+
+    fn open(&self, id: SegmentId) -> std::io::Result<Arc<dyn SegmentFile>> {
+        self.disk.open(id)
+    }
+
+    fn remove(&self, id: SegmentId) -> std::io::Result<()> {
+        self.disk.remove(id)
+    }
+
+    fn room(&self) -> std::io::Result<DiskRoom> {
+        self.disk.room()
+    }
+}
+
+#[tokio::test]
+async fn after_a_segment_that_could_not_be_made_there_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Stumbling {
+        disk: DirDisk::open(dir.path()).unwrap(),
+        stumbles: AtomicU64::new(0),
+    });
+    let log = DataLog::open_with(Arc::clone(&disk) as _, Committer::Waiter(0)).unwrap();
+    let most = u32::try_from(SEGMENT_BLOCKS - TABLE_BLOCKS - 10).unwrap();
+    let first = log.allocate(most).unwrap();
+    disk.stumbles.store(1, Ordering::Relaxed);
+    log.allocate(20).unwrap_err();
+    assert_eq!(log.used_bytes(), u64::from(most) * BLOCK_LEN);
+    let run = log.allocate(1).unwrap()[0];
+    log.write(run, &block(7)).unwrap();
+    assert_eq!(read(&log, run).unwrap(), block(7));
+    // What was given out for nothing does not keep the segment before.
+    first.into_iter().for_each(|run| log.free(run));
+    let left = disk.segments().unwrap();
+    assert!(!left.contains(&SegmentId(1)), "{left:?}");
+}
