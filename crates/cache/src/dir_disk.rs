@@ -137,14 +137,6 @@ impl SegmentFile for DirSegment {
         }
     }
 
-    fn is_hole_from(&self, offset: u64) -> io::Result<bool> {
-        match rustix::fs::seek(&self.0, SeekFrom::Data(offset)) {
-            Ok(_) => Ok(false),
-            Err(Errno::NXIO) => Ok(true),
-            Err(e) => Err(e.into()),
-        }
-    }
-
     fn has_hole(&self, offset: u64, len: u64) -> io::Result<bool> {
         match rustix::fs::seek(&self.0, SeekFrom::Hole(offset)) {
             Ok(hole) => Ok(hole < offset.saturating_add(len)),

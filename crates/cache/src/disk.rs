@@ -71,11 +71,6 @@ pub trait SegmentFile: Send + Sync + 'static {
     /// # Errors
     /// If the disk fails.
     fn free(&self, offset: u64, len: u64) -> io::Result<()>;
-    /// Whether there is nothing but a hole from `offset` on.
-    ///
-    /// # Errors
-    /// If the disk fails.
-    fn is_hole_from(&self, offset: u64) -> io::Result<bool>;
     /// Whether a part of the range is a hole, or lies behind the end.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ impl LiveBlocks {
         is_new
     }
 
+    /// How many blocks of a segment are in the set.
+    pub(crate) fn count(&self, id: SegmentId) -> u64 {
+        let words = self.0.get(&id).into_iter().flatten();
+        words.map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// The runs of a segment, from block `from` on, that are not in the set.
     pub(crate) fn gaps(&self, id: SegmentId, from: u64) -> Vec<Run> {
         let bits = self.0.get(&id);

@@ -220,11 +220,6 @@ impl SegmentFile for MemSegment {
         })
     }
 
-    fn is_hole_from(&self, offset: u64) -> io::Result<bool> {
-        let pages = self.pages.lock();
-        Ok(pages.seen.range(offset / BLOCK_LEN..).next().is_none())
-    }
-
     fn has_hole(&self, offset: u64, len: u64) -> io::Result<bool> {
         let pages = self.pages.lock();
         let mut wanted = offset / BLOCK_LEN..(offset + len).div_ceil(BLOCK_LEN);

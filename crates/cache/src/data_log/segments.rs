@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{
-    Run, SEGMENT_BLOCKS, Unsynced, failed, is_empty, open_segments::OpenSegments, segment::Segment,
-};
+use super::{Run, SEGMENT_BLOCKS, Unsynced, failed, open_segments::OpenSegments, segment::Segment};
 use crate::{CacheResult, Disk, SegmentFile, SegmentId};
 
 /// Shared by the log and its threads.
@@ -22,9 +20,10 @@ pub(super) struct Tail {
     pub(super) segment: SegmentId,
     /// Blocks given out of it; all of them while there is no segment yet.
     pub(super) given: u64,
-    /// Blocks given out and not freed, by segment. Segments of earlier runs are not counted:
-    /// the file system knows what they take.
+    /// Blocks in use, by segment: given out and not freed, or still named from an earlier run.
     pub(super) live: BTreeMap<SegmentId, u64>,
+    /// Blocks freed of segments of earlier runs of which it is not known yet how many are named.
+    pub(super) freed: BTreeMap<SegmentId, u64>,
 }
 
 impl Segments {
@@ -72,7 +71,6 @@ impl Segments {
             let at = hole.first().map_or(0, |run| run.offset());
             file.free(at, len).map_err(failed("free blocks of", id))?;
         }
-        self.remove_if_empty(id, &*file);
         Ok(())
     }
 
@@ -85,19 +83,27 @@ impl Segments {
                 *live = live.saturating_sub(freed);
                 *live == 0 && !is_tail
             }
-            None => false,
+            None => {
+                *tail.freed.entry(id).or_default() += freed;
+                false
+            }
         }
     }
 
-    /// Removes a segment of an earlier run that has nothing in it any more.
-    pub(super) fn remove_if_empty(&self, id: SegmentId, file: &dyn SegmentFile) {
-        let is_of_this_run = {
-            let tail = self.tail.lock();
-            tail.is_at(id) || tail.live.contains_key(&id)
+    /// Counts the blocks of a segment of an earlier run that were named when this one began.
+    /// Whether the segment is gone, because none of them is left.
+    pub(super) fn count_named(&self, id: SegmentId, named: u64) -> bool {
+        let left = {
+            let mut tail = self.tail.lock();
+            let freed = tail.freed.remove(&id).unwrap_or(0);
+            let left = named.saturating_sub(freed);
+            tail.live.insert(id, left);
+            left
         };
-        if !is_of_this_run && is_empty(file).unwrap_or(false) {
+        if left == 0 {
             self.remove(id);
         }
+        left == 0
     }
 
     fn remove(&self, id: SegmentId) {

@@ -174,3 +174,47 @@ async fn after_a_segment_that_could_not_be_made_there_is_another() {
     let left = disk.segments().unwrap();
     assert!(!left.contains(&SegmentId(1)), "{left:?}");
 }
+
+/// Two blocks of an earlier run, of which the second is zeros: a hole, on a file system that
+/// compresses.
+async fn with_zeros(disk: &Arc<MemDisk>) -> (DataLog, [Run; 2]) {
+    let open = || DataLog::open_with(Arc::clone(disk) as _, Committer::Waiter(0)).unwrap();
+    let log = open();
+    let run = log.allocate(2).unwrap()[0];
+    log.write(run, &[block(1), block(0)].concat()).unwrap();
+    log.sync().await.unwrap();
+    let runs = [0, 1].map(|n| Run {
+        first: run.first + n,
+        count: 1,
+    });
+    let file = disk.open(run.segment()).unwrap();
+    file.free(runs[1].offset(), BLOCK_LEN).unwrap();
+    (open(), runs)
+}
+
+#[tokio::test]
+async fn zeros_that_are_named_stay_where_they_are_stored_as_holes() {
+    let disk = Arc::new(MemDisk::new(1 << 40));
+    let (log, [one, zeros]) = with_zeros(&disk).await;
+    log.free(one);
+    drop(log);
+    let log = DataLog::open_with(Arc::clone(&disk) as _, Committer::Waiter(0)).unwrap();
+    assert_eq!(read(&log, zeros).unwrap(), block(0));
+    assert!(!log.is_missing(zeros).unwrap());
+    assert!(log.is_missing(one).unwrap());
+}
+
+#[tokio::test]
+async fn a_segment_of_an_earlier_run_goes_when_nothing_names_its_blocks() {
+    let disk = Arc::new(MemDisk::new(1 << 40));
+    let (log, [one, zeros]) = with_zeros(&disk).await;
+    let mut live = LiveBlocks::default();
+    live.insert(one);
+    live.insert(zeros);
+    // Before it is known what is named, and after.
+    log.free(one);
+    log.free_all_but(one.segment(), &live).unwrap();
+    assert_eq!(read(&log, zeros).unwrap(), block(0));
+    log.free(zeros);
+    assert!(disk.segments().unwrap().is_empty());
+}
