@@ -35,6 +35,8 @@ struct Pages {
     unsynced: BTreeSet<u64>,
     /// On the platter only: whoever reads it waits for it.
     away: BTreeSet<u64>,
+    /// Read wrongly once.
+    misread: BTreeSet<u64>,
 }
 
 impl MemDisk {
@@ -89,6 +91,15 @@ impl MemDisk {
                     *byte ^= 1;
                 }
             }
+        }
+    }
+
+    /// What is on the platter is right, but who waits for it first gets a byte of it wrong.
+    pub fn misread(&self, id: SegmentId, offset: u64) {
+        if let Some(segment) = self.segments.lock().get(&id) {
+            let mut pages = segment.pages.lock();
+            pages.away.insert(offset / BLOCK_LEN);
+            pages.misread.insert(offset / BLOCK_LEN);
         }
     }
 
@@ -183,6 +194,9 @@ impl SegmentFile for MemSegment {
             match pages.seen.get(&page) {
                 Some(content) => now.copy_from_slice(&content[index(within)..][..len]),
                 None => now.fill(0),
+            }
+            if pages.misread.remove(&page) {
+                now[0] ^= 1;
             }
             at += len as u64;
             rest = later;

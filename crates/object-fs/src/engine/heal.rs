@@ -14,7 +14,8 @@ use crate::{
 
 impl Engine {
     /// Lets those blocks of a range go that cannot be read and that the bucket has. Whether
-    /// it is worth while to read again.
+    /// it is worth while to read again: also if all can be read now, for a block that is written
+    /// over while it is read does not fit its checksum.
     pub(crate) async fn heal(&self, node: &Arc<Node>, blocks: &Range<u64>) -> VfsResult<bool> {
         let (suspects, pin) = {
             let mut state = node.lock()?;
@@ -31,13 +32,12 @@ impl Engine {
             bad
         });
         let bad = tested.await.unwrap_or_default();
-        let is_found = !bad.is_empty();
         let lost = self.let_go(node, bad)?;
         self.note_unsynced(node.inode);
         if !lost.is_empty() {
             self.note_lost(node, &lost)?;
         }
-        Ok(is_found && lost.is_empty())
+        Ok(lost.is_empty())
     }
 
     /// Lets blocks go that the bucket has; those that it has not.

@@ -18,6 +18,9 @@ use crate::{
 /// Longest answer to one read.
 const READ_LEN_MAX: u32 = 8 << 20;
 
+/// Times that blocks are read that do not fit their checksums.
+const TRIES: u32 = 5;
+
 /// Blocks to be read, kept from being freed.
 #[derive(Debug)]
 struct ReadPlan {
@@ -162,31 +165,39 @@ impl Engine {
         }
         let blocks = blocks_of(&bytes);
         let mut is_hit = true;
-        let plan = loop {
-            match self.look(node, &blocks)? {
-                Look::AllHere(plan) => break plan,
+        let mut tries = TRIES;
+        loop {
+            let plan = match self.look(node, &blocks)? {
+                Look::AllHere(plan) => plan,
                 Look::Missing(missing) => {
                     is_hit = false;
                     self.fetch(node, missing, window).await?;
+                    continue;
                 }
+            };
+            if tries == TRIES {
+                self.count_read(is_hit);
+                self.read_ahead(node, &blocks, window)?;
             }
-        };
-        if is_hit {
-            self.counters.read_hits.add(1);
-        } else {
-            self.counters.read_misses.add(1);
+            tries -= 1;
+            match self.read_plan(plan).await {
+                Ok(whole) => return Ok(part_of(whole, &bytes)),
+                // What the bucket has is fetched from there.
+                Err(e) if tries > 0 && Box::pin(self.heal(node, &blocks)).await? => {
+                    tracing::warn!(inode = node.inode.0, error = %e, "read again");
+                }
+                Err(e) => return Err(e),
+            }
         }
-        self.read_ahead(node, &blocks, window)?;
-        let whole = match self.read_plan(plan).await {
-            Ok(whole) => whole,
-            // What the bucket has is fetched from there.
-            Err(e) if Box::pin(self.heal(node, &blocks)).await? => {
-                tracing::warn!(inode = node.inode.0, error = %e, "fetched again");
-                return Box::pin(self.read_patiently(node, bytes, window)).await;
-            }
-            Err(e) => return Err(e),
+    }
+
+    fn count_read(&self, is_hit: bool) {
+        let counter = if is_hit {
+            &self.counters.read_hits
+        } else {
+            &self.counters.read_misses
         };
-        Ok(part_of(whole, &bytes))
+        counter.add(1);
     }
 
     fn look(&self, node: &Arc<Node>, blocks: &Range<u64>) -> VfsResult<Look> {

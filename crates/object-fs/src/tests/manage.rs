@@ -254,6 +254,17 @@ async fn a_damaged_block_of_a_clean_file_is_fetched_again() {
 }
 
 #[tokio::test]
+async fn a_block_that_could_not_be_read_and_now_can_is_read_again() {
+    let bench = Bench::new().await;
+    bench.imported().await;
+    bench.offline();
+    bench.put("f", pattern(1, 20_000)).await;
+    bench.disk.misread(cache::SegmentId(1), 64 * 4_096);
+    assert!(bench.read("f").await.unwrap() == pattern(1, 20_000));
+    assert!(bench.fs().status().cache.lost.is_empty());
+}
+
+#[tokio::test]
 async fn a_damaged_block_of_a_dirty_file_is_listed_by_name() {
     let bench = Bench::new().await;
     bench.imported().await;
