@@ -1,5 +1,7 @@
 //! Maps of data, and the data itself.
 
+use std::ops::Range;
+
 use cache::{BLOCK_LEN, Batch, DataLog, Entry, Table};
 use vfs::{FileType, Inode, VfsResult};
 
@@ -115,7 +117,7 @@ impl Checker<'_> {
                 kept.content.generation = kept.content.generation.max(extent.generation);
                 kept.content.changed = kept.content.changed.max(extent.generation);
             } else {
-                map.remove(*first..first.saturating_add(u64::from(extent.run.count)));
+                map.remove(bad_blocks(record, (*first, *extent), *check));
             }
         }
         if kept != *record {
@@ -128,10 +130,12 @@ impl Checker<'_> {
         }
         let path = self.tables.path(record)?;
         for (first, extent, check) in bad {
+            let blocks = bad_blocks(record, (*first, *extent), *check);
             let what = format!(
-                "{}: {} blocks from {first} on",
+                "{}: {} blocks from {} on",
                 called(inode, path.as_deref()),
-                extent.run.count
+                blocks.end - blocks.start,
+                blocks.start
             );
             self.find(*check, what, fix.clone());
             let is_lost = loses_bytes(record, *extent, *check);
@@ -139,6 +143,16 @@ impl Checker<'_> {
         }
         Ok(())
     }
+}
+
+/// The blocks of an extent that something is wrong with.
+fn bad_blocks(record: &Record, (first, extent): (u64, Extent), check: Check) -> Range<u64> {
+    let end = first.saturating_add(u64::from(extent.run.count));
+    if check == Check::ExtentBeyondSize {
+        // What lies before the end of the file is as good as any.
+        return first.max(record.content.size.div_ceil(BLOCK_LEN))..end;
+    }
+    first..end
 }
 
 /// Whether bytes are gone that the object does not have.
