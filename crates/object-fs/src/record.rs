@@ -1,5 +1,8 @@
 //! What the index knows of an inode.
 
+use std::ops::Range;
+
+use cache::BLOCK_LEN;
 use object_store::ETag;
 use vfs::{Attributes, FileTime, FileType, Inode};
 
@@ -128,6 +131,14 @@ impl Record {
 
     pub(crate) fn is_content_dirty(&self) -> bool {
         self.content.changed > self.clean_generation
+    }
+
+    /// Whether the object has what blocks of the file hold that were written with a generation.
+    pub(crate) fn has_in_object(&self, blocks: &Range<u64>, generation: u64) -> bool {
+        let last = blocks.end.saturating_sub(1);
+        self.remote.is_some()
+            && generation <= self.clean_generation
+            && last.saturating_mul(BLOCK_LEN) < self.content.base_len
     }
 
     /// Whether it was changed here in a way that its object is to show. (Directories have no

@@ -43,8 +43,7 @@ impl Engine {
     /// Lets blocks go that the bucket has; those that it has not.
     fn let_go(&self, node: &Node, bad: Vec<(u64, Extent)>) -> VfsResult<Vec<LostBlock>> {
         let mut state = node.lock()?;
-        let clean = state.record.clean_generation;
-        let has_object = state.record.remote.is_some();
+        let record = state.record.clone();
         let data = state.loaded()?;
         let mut lost = Vec::new();
         for (block, extent) in bad {
@@ -54,7 +53,7 @@ impl Engine {
                 // Something else was written there meanwhile.
                 continue;
             }
-            if !has_object || extent.generation > clean {
+            if !record.has_in_object(&range, extent.generation) {
                 lost.push((block, extent.run.first));
             } else {
                 let removed = data.extents.remove(range.clone());

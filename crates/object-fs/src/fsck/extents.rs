@@ -138,7 +138,7 @@ impl Checker<'_> {
                 blocks.start
             );
             self.find(*check, what, fix.clone());
-            let is_lost = loses_bytes(record, *extent, *check);
+            let is_lost = loses_bytes(record, (&blocks, *extent), *check);
             self.note_lost(path.clone().or_else(|| nameless(inode)).filter(|_| is_lost));
         }
         Ok(())
@@ -156,9 +156,9 @@ fn bad_blocks(record: &Record, (first, extent): (u64, Extent), check: Check) -> 
 }
 
 /// Whether bytes are gone that the object does not have.
-fn loses_bytes(record: &Record, extent: Extent, check: Check) -> bool {
-    let is_clean = extent.generation <= record.clean_generation && record.remote.is_some();
-    !is_clean && !matches!(check, Check::GenerationReuse | Check::ExtentBeyondSize)
+fn loses_bytes(record: &Record, (blocks, extent): (&Range<u64>, Extent), check: Check) -> bool {
+    !record.has_in_object(blocks, extent.generation)
+        && !matches!(check, Check::GenerationReuse | Check::ExtentBeyondSize)
 }
 
 fn nameless(inode: Inode) -> Option<String> {

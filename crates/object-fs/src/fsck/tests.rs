@@ -374,6 +374,28 @@ async fn data_behind_the_end_goes() {
 }
 
 #[tokio::test]
+async fn a_block_is_lost_that_only_an_object_before_had() {
+    let (_, report) = mended(Check::BlockCrc, |scene| {
+        scene.edit("d/f", |record| {
+            record.content.base_len = 0;
+            record.content.changed = record.content.generation;
+            record.clean_generation = 0;
+        });
+        scene.edit_map("d/f", |map| {
+            let (first, extent) = map.iter().next().unwrap();
+            let fetched = Extent {
+                generation: 0,
+                ..extent
+            };
+            map.insert(first, fetched);
+        });
+        scene.damage("d/f");
+    })
+    .await;
+    assert_eq!(report.lost, ["d/f"]);
+}
+
+#[tokio::test]
 async fn of_two_files_with_one_block_one_is_fetched_again() {
     let (scene, report) = mended(Check::ExtentOverlap, |scene| {
         let run = scene.first_run("d/f");

@@ -2,7 +2,7 @@
 
 use ::model::{FileState, FileStatus, JobState, LostRange};
 use cache::Disk as _;
-use object_store::Faults;
+use object_store::{Faults, ObjectStore as _};
 
 use super::*;
 
@@ -262,6 +262,33 @@ async fn a_block_that_could_not_be_read_and_now_can_is_read_again() {
     bench.disk.misread(cache::SegmentId(1), 64 * 4_096);
     assert!(bench.read("f").await.unwrap() == pattern(1, 20_000));
     assert!(bench.fs().status().cache.lost.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_block_that_only_the_overwritten_object_had_is_lost() {
+    let settings = ObjectFsConfig {
+        upload_delay: PATIENCE,
+        conflicts: ::model::ConflictPolicy::GatewayWins,
+        ..config()
+    };
+    let bench = Bench::on(Arc::new(MemStore::new(Clock::system())), settings).await;
+    bench.imported().await;
+    bench.insert("f", pattern(1, 20_000));
+    bench.fs().sync(None).await.unwrap();
+    assert!(bench.read("f").await.unwrap() == pattern(1, 20_000));
+    bench.write("f", 4_096, vec![7; 4_096]).await.unwrap();
+    bench.insert("f", pattern(2, 20_000));
+    let engine = bench.fs().engine();
+    let inode = bench.find("f").await.unwrap().inode;
+    let theirs = bench.store.head("f").await;
+    let node = engine.node(inode).unwrap();
+    engine
+        .resolve_conflict(&node, &theirs.unwrap())
+        .await
+        .unwrap();
+    damage(&bench);
+    fails(bench.read("f").await, ErrorKind::Io);
+    assert_eq!(bench.fs().status().cache.lost, ["f"]);
 }
 
 #[tokio::test]
