@@ -313,6 +313,9 @@ const SHARDS: usize = 32;
 const SHARD_NODES_MAX: usize = 4_096;
 /// Extents of all maps in memory before maps that are not in use are forgotten: 128 MiB.
 const EXTENTS_MAX: usize = 2 << 20;
+/// Inodes that were removed and that the clock's hand has still to pass, besides as many as are in
+/// memory: to look for them costs little each then.
+const GONE_SPARED: usize = 64;
 /// Inodes looked at for each one that comes in when there are too many.
 const EVICTION_TRIES: usize = 4;
 
@@ -415,6 +418,10 @@ impl NodeSet {
         }
         self.clock_hand.push_back(node.inode);
         self.by_inode.insert(node.inode, node);
+        if self.clock_hand.len() > 2 * self.by_inode.len() + GONE_SPARED {
+            let by_inode = &self.by_inode;
+            self.clock_hand.retain(|inode| by_inode.contains_key(inode));
+        }
     }
 }
 
@@ -439,3 +446,6 @@ impl<'a> Locked<'a> {
         Ok(&mut *guard)
     }
 }
+
+#[cfg(test)]
+mod tests;
