@@ -2,7 +2,7 @@
 //! gateway says of them may be older than what we know.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -35,7 +35,8 @@ pub(crate) struct RecentKeys(Mutex<Recent>);
 struct Recent {
     /// When the engine was started again, and how many looks are left because of that.
     restarted: Option<(Instant, u32)>,
-    under_way: usize,
+    /// The listings that are under way, and of which sequence each began.
+    under_way: BTreeMap<u64, u64>,
     /// The last listing that began.
     listing: u64,
     sequence: u64,
@@ -80,14 +81,16 @@ impl RecentKeys {
         recent.trim(now);
     }
 
-    /// Notes the beginning of a listing. Until the guard is dropped, all changes are kept.
+    /// Notes the beginning of a listing. Until the guard is dropped, all changes from now on are
+    /// kept.
     pub(super) fn begin(&self) -> ListingGuard<'_> {
         let mut recent = self.0.lock();
-        recent.under_way += 1;
         recent.listing += 1;
+        let (listing, sequence) = (recent.listing, recent.sequence);
+        recent.under_way.insert(listing, sequence);
         ListingGuard {
             recent: self,
-            listing: recent.listing,
+            listing,
         }
     }
 
@@ -139,9 +142,10 @@ fn is_fresh(at: Instant, now: Instant) -> bool {
 
 impl Recent {
     fn trim(&mut self, now: Instant) {
-        while self.under_way == 0
-            && let Some((key, sequence)) = self.order.front()
-        {
+        // Numbers of listings and of changes grow together.
+        let oldest = self.under_way.values().next().copied();
+        let oldest = oldest.unwrap_or(u64::MAX);
+        while let Some((key, sequence)) = self.order.front().filter(|(_, n)| *n <= oldest) {
             let change = self.changed.get(key).copied();
             let is_last = change.filter(|change| change.sequence == *sequence);
             let is_old = is_last.is_none_or(|c| now.saturating_duration_since(c.at) >= STALE_MAX);
@@ -165,6 +169,50 @@ pub(super) struct ListingGuard<'a> {
 
 impl Drop for ListingGuard<'_> {
     fn drop(&mut self) {
-        self.recent.0.lock().under_way -= 1;
+        self.recent.0.lock().under_way.remove(&self.listing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::Clock;
+
+    use super::*;
+
+    fn mark_many(recent: &RecentKeys, now: Instant, mut each: impl FnMut(usize)) {
+        for n in 0..2 * REMEMBERED_MAX {
+            recent.mark(&n.to_string(), now);
+            each(n);
+        }
+    }
+
+    #[test]
+    fn of_looks_that_overlap_only_those_under_way_keep_keys_in_memory() {
+        let now = Clock::system().now();
+        let recent = RecentKeys::new(1, now);
+        let mut guard = recent.begin();
+        let mut begun = 0;
+        mark_many(&recent, now, |n| {
+            if n.is_multiple_of(1_000) {
+                begun = recent.sequence();
+                guard = recent.begin();
+            }
+        });
+        assert!(recent.0.lock().order.len() <= REMEMBERED_MAX);
+        let last = (2 * REMEMBERED_MAX - 1).to_string();
+        assert!(recent.is_changed_since(&last, begun));
+        drop(guard);
+    }
+
+    #[test]
+    fn what_was_changed_since_a_look_began_is_known_until_it_ends() {
+        let now = Clock::system().now();
+        let recent = RecentKeys::new(1, now);
+        let (guard, begun) = (recent.begin(), recent.sequence());
+        mark_many(&recent, now, |_| ());
+        assert!(recent.is_changed_since("0", begun));
+        drop(guard);
+        recent.mark("more", now);
+        assert!(recent.0.lock().order.len() <= REMEMBERED_MAX);
     }
 }
