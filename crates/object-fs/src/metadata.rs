@@ -44,7 +44,7 @@ pub(crate) fn apply(metadata: &Metadata, attributes: &mut Attributes) {
     if let Some(gid) = number(&["file-group", "gid"]) {
         attributes.gid = gid;
     }
-    if let Some(mode) = mode(metadata) {
+    if let Some(mode) = mode(metadata, attributes.file_type) {
         attributes.mode = mode & vfs::posix::MODE_BITS;
         // A directory is known by its key, not by its metadata.
         if attributes.file_type == FileType::Regular && mode & TYPE_BITS == TYPE_SYMLINK {
@@ -56,17 +56,17 @@ pub(crate) fn apply(metadata: &Metadata, attributes: &mut Attributes) {
     }
 }
 
-fn mode(metadata: &Metadata) -> Option<u32> {
+fn mode(metadata: &Metadata, file_type: FileType) -> Option<u32> {
     if let Some(text) = metadata.get("file-permissions") {
         return u32::from_str_radix(text.trim(), 8).ok();
     }
     let text = metadata.get("mode")?.trim();
-    // s3fs writes decimal with type bits (33188), rclone octal (100644): the type tells.
-    let known = |mode: &u32| {
-        matches!(
-            mode & TYPE_BITS,
-            TYPE_REGULAR | TYPE_DIRECTORY | TYPE_SYMLINK
-        )
+    // s3fs writes decimal with type bits (33188), rclone octal (100644): the type tells. In octal,
+    // a link of s3fs (41471) would be a directory; but what is one is known.
+    let known = |mode: &u32| match mode & TYPE_BITS {
+        TYPE_REGULAR | TYPE_SYMLINK => file_type != FileType::Directory,
+        TYPE_DIRECTORY => file_type == FileType::Directory,
+        _ => false,
     };
     let octal = u32::from_str_radix(text, 8).ok();
     let decimal = text.parse().ok();

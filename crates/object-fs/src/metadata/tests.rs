@@ -83,6 +83,23 @@ fn the_keys_of_s3fs_and_rclone_are_read() {
 }
 
 #[test]
+fn what_s3fs_writes_of_a_link_is_no_directory_in_octal() {
+    check(&[("mode", "41471")], |a| {
+        a.mode = 0o777;
+        a.file_type = FileType::Symlink;
+    });
+    let dir = Attributes {
+        file_type: FileType::Directory,
+        ..blank()
+    };
+    for (mode, bits) in [("40750", 0o750), ("16872", 0o750)] {
+        let mut read = dir;
+        apply(&Metadata::from([("mode".into(), mode.into())]), &mut read);
+        assert_eq!(read, Attributes { mode: bits, ..dir });
+    }
+}
+
+#[test]
 fn nonsense_is_passed_over() {
     check(
         &[
