@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use cache::{
     Batch, CacheError, CacheErrorKind, Committer, DataLog, DirDisk, DirLock, Disk, FjallStore,
-    Index, KeyRange, KeyValue, Table,
+    Index, KeyValue, Table,
 };
 use clock::Clock;
 use object_store::ObjectStore;
@@ -184,15 +184,17 @@ impl Engine {
     /// Uploads, deletes and walks that were promised before.
     fn take_up_work(&self) -> Result<(), Trouble> {
         let now = self.clock.now();
-        let all = KeyRange::all();
-        for entry in self.index.scan(Table::Dirty, &all, usize::MAX)? {
+        // One by one: of what was deleted lately there may be much more than is still to be done.
+        for entry in self.index.records(Table::Dirty) {
+            let entry = entry?;
             let inode = Inode(keys::number(&entry.key)?);
             let since = keys::number(&entry.value)?;
             let record = self.load_record(inode)?;
             let bytes = record.map_or(0, |record| self.dirty_bytes_of(&record));
             self.queue.restore(Work::Inode(inode), bytes, since, now);
         }
-        for entry in self.index.scan(Table::Tombstones, &all, usize::MAX)? {
+        for entry in self.index.records(Table::Tombstones) {
+            let entry = entry?;
             if Gone::decode(&entry.value)?.is_some() {
                 continue;
             }
@@ -201,7 +203,8 @@ impl Engine {
             self.queue
                 .restore(Work::Tombstone(key.into()), 0, since, now);
         }
-        for entry in self.index.scan(Table::Walks, &all, usize::MAX)? {
+        for entry in self.index.records(Table::Walks) {
+            let entry = entry?;
             let inode = Inode(keys::number(&entry.key)?);
             let since = self.clock.wall().as_millis();
             self.queue.restore(Work::Walk(inode), 0, since, now);
