@@ -138,10 +138,18 @@ pub(crate) struct Shard {
 pub(crate) struct Note {
     /// Of the listener, or behind those of the connection.
     number: usize,
-    readable: bool,
+    come: Come,
     writable: bool,
-    ended: bool,
     gone: bool,
+}
+
+/// What can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Come {
+    Nothing,
+    Something,
+    /// And nothing will come behind it.
+    All,
 }
 
 impl Note {
@@ -150,9 +158,12 @@ impl Note {
         let (shard, number) = crew::of_token(event.token());
         let note = Self {
             number,
-            readable: event.is_readable() || event.is_read_closed(),
+            come: match (event.is_read_closed(), event.is_readable()) {
+                (true, _) => Come::All,
+                (false, true) => Come::Something,
+                (false, false) => Come::Nothing,
+            },
             writable: event.is_writable(),
-            ended: event.is_read_closed(),
             gone: event.is_error() || event.is_write_closed(),
         };
         (shard, note)
@@ -295,14 +306,14 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(to_key(slot)) else {
             return;
         };
-        connection.ended |= note.ended;
+        connection.ended |= note.come == Come::All;
         if note.writable && connection.has_output() {
             self.mark_dirty(slot);
         }
         if note.gone && self.is_paused(slot) {
             // Reading, which would find out, may be far off.
             self.doom(slot, End::Closed);
-        } else if note.gone || note.readable {
+        } else if note.gone || note.come != Come::Nothing {
             self.mark_ready(slot);
         }
     }

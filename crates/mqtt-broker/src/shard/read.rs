@@ -1,8 +1,8 @@
 //! From bytes of a peer to requests of its session.
 
-use std::{io, sync::Arc};
+use std::io;
 
-use mqtt_codec::{Limits, Packet, decode};
+use mqtt_codec::{Limits, Packet, Unsubscribe, decode};
 
 use super::{Shard, connection::Connection, desk, publish::Precedent, readable::Row, to_key};
 use crate::{
@@ -263,9 +263,8 @@ impl Shard {
                 last_words,
             } => {
                 *version = session.version();
-                let client_id = session.live().map(|live| Arc::clone(&live.client_id));
-                if let Some((client_id, will)) = client_id.zip(last_words) {
-                    self.say_will(&client_id, &will);
+                if let Some(will) = last_words {
+                    self.say_last_words(slot, &will);
                 }
                 self.resubscribe(slot, &subscriptions);
                 self.connected(slot, access_key_id)?;
@@ -280,20 +279,40 @@ impl Shard {
                 let mut desk = desk(tree, shared, *index, slot);
                 live.subscribe(&subscribe, &context, &mut desk, out)?;
             }
-            Request::Unsubscribe(unsubscribe) => {
-                let Some(live) = session.live() else {
-                    return Ok(());
-                };
-                let mut desk = desk(tree, shared, *index, slot);
-                let answered = live.unsubscribe(&unsubscribe, &context, &mut desk, out);
-                // They are gone, whether or not that can be said.
-                let moved = desk.moved;
-                self.apply_moved(moved);
-                answered?;
-            }
+            Request::Unsubscribe(unsubscribe) => self.unsubscribe(slot, &unsubscribe)?,
         }
         self.seal(slot, start);
         Ok(())
+    }
+
+    fn unsubscribe(&mut self, slot: u32, unsubscribe: &Unsubscribe<'_>) -> Result<(), End> {
+        let Self {
+            connections,
+            shared,
+            spare,
+            tree,
+            index,
+            ..
+        } = self;
+        let connection = connections.get_mut(to_key(slot));
+        let Some(Connection {
+            session, output, ..
+        }) = connection
+        else {
+            return Ok(());
+        };
+        let Some(live) = session.live() else {
+            return Ok(());
+        };
+        let shard = *index;
+        let context = shared.context(Seat { shard, slot }, Visitor::default());
+        let mut desk = desk(tree, shared, shard, slot);
+        let out = output.get_or_insert_with(|| spare.take());
+        let answered = live.unsubscribe(unsubscribe, &context, &mut desk, out);
+        // They are gone, whether or not that can be said.
+        let moved = desk.moved;
+        self.apply_moved(moved);
+        answered
     }
 
     /// From now on the keep alive counts, not the time-out before CONNECT.

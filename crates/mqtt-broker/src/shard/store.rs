@@ -134,6 +134,14 @@ impl Shard {
         self.publish_will(&topic, client_id, uplink, will);
     }
 
+    /// The same of a session that has ended, as its client begins another.
+    pub(super) fn say_last_words(&mut self, slot: u32, will: &Arc<Message>) {
+        let live = self.connection(slot).and_then(|c| c.session.live());
+        if let Some(client_id) = live.map(|live| Arc::clone(&live.client_id)) {
+            self.say_will(&client_id, will);
+        }
+    }
+
     /// Once a second, on one shard for all: what has come due in the store.
     pub(super) fn sweep_store(&mut self) {
         if self.index != 0 || self.now < self.sweep_at {
