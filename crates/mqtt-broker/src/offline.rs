@@ -67,6 +67,8 @@ struct State {
     ledger: Ledger,
     /// Records that are not written yet.
     pending: Vec<u8>,
+    /// How much of that subscriptions have brought, for which no publisher is to wait.
+    pending_retained: usize,
     lsn: Lsn,
     /// Somebody waits for the records to be durable.
     urgent: bool,
@@ -161,6 +163,7 @@ impl Offline {
         let state = State {
             ledger,
             pending: Vec::new(),
+            pending_retained: 0,
             lsn: Lsn(0),
             urgent: false,
             waiting_shards: 0,
@@ -277,7 +280,7 @@ impl State {
 
     /// Whether no more may wait to be written.
     fn is_behind(&self) -> bool {
-        self.pending.len() >= STORE_QUEUE_BYTES_MAX
+        self.pending.len() - self.pending_retained >= STORE_QUEUE_BYTES_MAX
     }
 
     fn is_urgent(&self) -> bool {

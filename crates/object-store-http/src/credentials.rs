@@ -36,10 +36,17 @@ impl From<&BucketSettings> for AccessKeys {
     }
 }
 
+#[derive(Debug)]
+struct Held {
+    keys: AccessKeys,
+    /// Others were waited for in vain: who comes later does not wait again.
+    in_vain: bool,
+}
+
 /// Keys that somebody replaces: an operator, or whoever lends them.
 #[derive(Debug)]
 pub struct ReplaceableKeys {
-    keys: watch::Sender<AccessKeys>,
+    held: watch::Sender<Held>,
     patience: Duration,
     clock: Clock,
 }
@@ -49,7 +56,10 @@ impl ReplaceableKeys {
     #[must_use]
     pub fn new(keys: AccessKeys, patience: Duration, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            keys: watch::Sender::new(keys),
+            held: watch::Sender::new(Held {
+                keys,
+                in_vain: false,
+            }),
             patience,
             clock,
         })
@@ -57,9 +67,12 @@ impl ReplaceableKeys {
 
     /// From now on requests are signed with these.
     pub fn replace(&self, keys: AccessKeys) {
-        self.keys.send_if_modified(|now| {
-            let is_other = *now != keys;
-            *now = keys;
+        self.held.send_if_modified(|held| {
+            let is_other = held.keys != keys;
+            *held = Held {
+                keys,
+                in_vain: held.in_vain && !is_other,
+            };
             is_other
         });
     }
@@ -67,18 +80,23 @@ impl ReplaceableKeys {
     /// The keys of now.
     #[must_use]
     pub fn keys(&self) -> AccessKeys {
-        self.keys.borrow().clone()
+        self.held.borrow().keys.clone()
     }
 
     /// The store refuses these, or there are none: waits for others. A request is sent once more
     /// if they come.
     pub(crate) async fn others(&self, refused: &AccessKeys) -> Option<AccessKeys> {
-        let mut changes = self.keys.subscribe();
+        let mut changes = self.held.subscribe();
         tokio::select! {
             biased; // No dice here: a simulation repeats itself.
             // The sender lives as long as we are borrowed.
-            _ = changes.wait_for(|keys| keys != refused) => {}
-            () = self.clock.sleep(self.patience) => {}
+            _ = changes.wait_for(|held| held.keys != *refused || held.in_vain) => {}
+            () = self.clock.sleep(self.patience) => {
+                self.held.send_if_modified(|held| {
+                    held.in_vain |= held.keys == *refused;
+                    held.in_vain
+                });
+            }
         }
         Some(self.keys()).filter(|keys| keys != refused)
     }
@@ -96,4 +114,38 @@ pub(crate) fn is_about_keys(code: &str) -> bool {
             | "InvalidSecurityToken"
             | "SignatureDoesNotMatch"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, future::join_all};
+    use model::Timestamp;
+
+    use super::*;
+
+    fn keys(id: &str) -> AccessKeys {
+        AccessKeys {
+            id: id.to_owned(),
+            secret: Secret::new("secret"),
+            session_token: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_are_waited_for_once_and_taken_whenever_they_come() {
+        let clock = Clock::of_runtime(Timestamp::from_millis(0));
+        let patience = Duration::from_secs(10);
+        let (first, second) = (keys("1"), keys("2"));
+        let held = ReplaceableKeys::new(first.clone(), patience, clock.clone());
+        let began = clock.now();
+        let all = join_all((0..32).map(|_| held.others(&first))).await;
+        assert!(all.iter().all(Option::is_none));
+        assert_eq!(clock.now().saturating_duration_since(began), patience);
+        assert_eq!(held.others(&first).now_or_never(), Some(None));
+        held.replace(second.clone());
+        let found = held.others(&first).now_or_never();
+        assert_eq!(found, Some(Some(second.clone())));
+        // For those, too, others may come.
+        assert_eq!(held.others(&second).now_or_never(), None);
+    }
 }

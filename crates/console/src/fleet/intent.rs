@@ -27,18 +27,13 @@ pub(crate) async fn fits(
     id: &GatewayId,
     settings: &ShareSettings,
 ) -> ApiResult<Result<(), Failure>> {
-    let mut shares = app.database.shares_of(id).await?;
+    let before = app.database.shares_of(id).await?;
+    let mut shares = before.clone();
     shares.retain(|share| share.name != settings.name);
     shares.push(settings.clone());
-    // Keys come and go without anybody being asked: room for the longest is kept.
-    let lent = shares.iter().filter(|share| share.bucket.role.is_some());
-    let for_keys = lent.count() * LENT_KEYS_LEN_MAX;
-    let message = Downlink::Intent(Intent {
-        version: u64::MAX,
-        shares,
-    });
-    let len = serde_json::to_vec(&message).map_or(usize::MAX, |json| json.len());
-    if len.saturating_add(for_keys) <= INTENT_LEN_MAX {
+    let len = longest(shares);
+    // What is too long already may be made shorter step by step.
+    if len <= INTENT_LEN_MAX || len <= longest(before) {
         return Ok(Ok(()));
     }
     let message = format!(
@@ -47,4 +42,17 @@ pub(crate) async fn fits(
         INTENT_LEN_MAX >> 10
     );
     Ok(Err(Failure::new(ErrorCode::Busy, message)))
+}
+
+/// How long the message may become: keys that are lent come and go without anybody being asked, so
+/// room for them is kept.
+fn longest(shares: Vec<ShareSettings>) -> usize {
+    let lent = shares.iter().filter(|share| share.bucket.role.is_some());
+    let for_keys = lent.count() * LENT_KEYS_LEN_MAX;
+    let message = Downlink::Intent(Intent {
+        version: u64::MAX,
+        shares,
+    });
+    let json = serde_json::to_vec(&message);
+    json.map_or(usize::MAX, |json| json.len().saturating_add(for_keys))
 }

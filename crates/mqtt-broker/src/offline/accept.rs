@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use model::Timestamp;
 use mqtt_codec::{PacketId, QoS};
-use parking_lot::MutexGuard;
 use thiserror::Error;
 
 use super::{
@@ -150,11 +149,11 @@ impl Offline {
         terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<(), NotKept> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.is_behind() {
             return Err(NotKept::Full);
         }
-        self.put_into(state, uid, outgoing, terms, now)
+        self.put_into(&mut state, uid, outgoing, terms, now)
     }
 
     /// The same of what is retained. It may wait longer for the disk, for nobody gives it again;
@@ -166,21 +165,24 @@ impl Offline {
         terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<(), NotKept> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let session = state.ledger.session(uid).ok_or(NotKept::Gone)?;
         let len = session.queue_bytes.saturating_add(outgoing.len());
         let has_room = session.queue.len() < self.limits.client_messages_max
             && len <= self.limits.client_bytes_max
-            && state.pending.len() < RETAINED_WAITING_BYTES_MAX;
+            && state.pending_retained < RETAINED_WAITING_BYTES_MAX;
         if !has_room {
             return Err(NotKept::Full);
         }
-        self.put_into(state, uid, outgoing, terms, now)
+        let before = state.pending.len();
+        let put = self.put_into(&mut state, uid, outgoing, terms, now);
+        state.pending_retained += state.pending.len() - before;
+        put
     }
 
     fn put_into(
         &self,
-        mut state: MutexGuard<'_, State>,
+        state: &mut State,
         uid: Uid,
         outgoing: &Outgoing<'_>,
         terms: Terms<'_>,
@@ -196,7 +198,7 @@ impl Offline {
             ids: terms.ids.to_vec(),
         };
         let id = state.ledger.next_message();
-        let receivers = receivers(&mut state, vec![wanted], (0, outgoing.parts.qos));
+        let receivers = receivers(state, vec![wanted], (0, outgoing.parts.qos));
         state.record(Record::Message(MessageRecord {
             id,
             at: now.as_millis(),
@@ -206,8 +208,8 @@ impl Offline {
         }));
         state.urgent = true;
         self.tally.stored.fetch_add(1, Ordering::Relaxed);
-        self.enforce_bounds_on(&mut state, id);
-        self.changed(&state);
+        self.enforce_bounds_on(state, id);
+        self.changed(state);
         Ok(())
     }
 

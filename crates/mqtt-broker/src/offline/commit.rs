@@ -112,6 +112,7 @@ impl<D: Disk> Committer<D> {
 
     fn take(&mut self, state: &mut State) {
         self.taken.append(&mut state.pending);
+        state.pending_retained = 0;
         self.taken_to = state.lsn;
         self.told.shards |= std::mem::take(&mut state.waiting_shards);
         self.told.news.append(&mut state.news);

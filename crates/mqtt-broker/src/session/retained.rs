@@ -48,6 +48,7 @@ impl Live {
             ids: granted.id.as_slice(),
             shared: None,
         };
+        let mut without_room = 0_u64;
         for message in offline.retained(granted.filter, RETAINED_PER_SUBSCRIPTION_MAX, now) {
             let outgoing = Outgoing::shared_from(&message);
             let stored = outgoing.parts.qos.min(terms.qos) > QoS::AtMostOnce;
@@ -60,12 +61,14 @@ impl Live {
                     .window()
                     .wait_retained(&outgoing, terms, context.clock.now()),
             };
-            if !taken {
-                tracing::warn!(
-                    client.id = &*self.client_id,
-                    "a retained message found no room"
-                );
-            }
+            without_room += u64::from(!taken);
+        }
+        if without_room > 0 {
+            tracing::warn!(
+                client.id = &*self.client_id,
+                messages = without_room,
+                "retained messages found no room"
+            );
         }
         self.send_waiting(context.clock, out);
     }

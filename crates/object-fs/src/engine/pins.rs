@@ -30,10 +30,12 @@ const NO_ROOM_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Pins {
     inodes: RwLock<BTreeSet<Inode>>,
     changed: Notify,
+    /// There is no room.
+    cramped: Notify,
     /// What has been found too large for the cache: it comes and goes as in any cache.
     outgrown: RwLock<Outgrown>,
-    /// When it was last looked at because there was no room.
-    looked: Mutex<Option<Instant>>,
+    /// Until when nobody need look because there is no room.
+    looked_until: Mutex<Option<Instant>>,
 }
 
 /// Trees that the cache has no room for, …
@@ -57,8 +59,9 @@ impl Pins {
         Ok(Self {
             inodes: RwLock::new(inodes),
             changed: Notify::new(),
+            cramped: Notify::new(),
             outgrown: RwLock::default(),
-            looked: Mutex::default(),
+            looked_until: Mutex::default(),
         })
     }
 
@@ -209,12 +212,9 @@ impl Engine {
             self.pins.changed.notify_one();
         } else if !self.pins.inodes.read().is_empty() && !self.pins.outgrown.read().pins {
             // What is dirty may be all that is in the way.
-            let now = self.clock.now();
-            let mut looked = self.pins.looked.lock();
-            if looked.is_none_or(|before| now.saturating_duration_since(before) >= NO_ROOM_INTERVAL)
-            {
-                *looked = Some(now);
-                self.pins.changed.notify_one();
+            let until = *self.pins.looked_until.lock();
+            if until.is_none_or(|until| self.clock.now() >= until) {
+                self.pins.cramped.notify_one();
             }
         }
     }
@@ -240,6 +240,12 @@ impl Engine {
                 () = &mut fetching, if !is_fetched => is_fetched = true,
                 () = self.pins.changed.notified() => is_new = true,
                 () = self.clock.sleep(PIN_INTERVAL), if is_fetched => is_new = true,
+                () = self.pins.cramped.notified() => {
+                    let next = self.look_for_less().await;
+                    if next != wanted {
+                        return next;
+                    }
+                }
             }
             if is_new {
                 let next = self.wanted_or_nothing().await;
@@ -248,6 +254,18 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// What is wanted, as there is no room. A look at many files takes its time, and is not all
+    /// that is done.
+    async fn look_for_less(&self) -> Vec<Inode> {
+        let began = self.clock.now();
+        let next = self.wanted_or_nothing().await;
+        let now = self.clock.now();
+        let took = now.saturating_duration_since(began);
+        let rest = NO_ROOM_INTERVAL.max(took.saturating_mul(10));
+        *self.pins.looked_until.lock() = now.checked_add(rest);
+        next
     }
 
     async fn fetch_all(self: &Arc<Self>, wanted: &[Inode]) {

@@ -91,8 +91,7 @@ impl Engine {
             self.space.wanted.notify_one();
             let now = self.clock.now();
             self.queue.hurry(now);
-            let is_failing = self.queue.status().failing > 0;
-            let patience = if is_failing {
+            let patience = if self.queue.status().is_stuck {
                 PATIENCE_FAILING
             } else {
                 PATIENCE
@@ -111,7 +110,7 @@ impl Engine {
 
     fn no_room(&self) -> VfsError {
         let status = self.queue.status();
-        if status.failing > 0 || status.waiting == 0 {
+        if status.is_stuck || status.waiting == 0 {
             let message = "the cache disk is full, and the object store takes nothing";
             return VfsError::new(ErrorKind::NoSpace, message);
         }

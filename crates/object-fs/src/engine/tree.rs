@@ -9,6 +9,9 @@ use vfs::{ErrorKind, FileType, Inode, Name, VfsError, VfsResult};
 use super::{Engine, ROOT, fetch::Window, hydrate::is_of_one_object, space::HIGH_PERCENT};
 use crate::{EvictSummary, fault, keys, node::Node, record::Record};
 
+/// So many that cannot be had, one behind the other, and it is not the objects: it is the keys,
+/// perhaps, or the bucket.
+const FAILURES_IN_A_ROW_MAX: u32 = 16;
 /// Files of a tree that are fetched side by side.
 const FILES_IN_FLIGHT: usize = 4;
 /// Parts of one file that are fetched side by side …
@@ -39,7 +42,7 @@ impl Engine {
     ) -> VfsResult<()> {
         let mut room = self.room_for_trees();
         let mut tree = Tree::new(top);
-        let mut failed = None;
+        let (mut failed, mut in_a_row) = (None, 0);
         loop {
             let files = tree.next_files(self)?;
             if files.is_empty() {
@@ -50,14 +53,16 @@ impl Engine {
                 .buffer_unordered(FILES_IN_FLIGHT);
             while let Some(outcome) = done.next().await {
                 let bytes = match outcome {
-                    Err(e) if is_of_one_object(&e) => {
+                    Err(e) if is_of_one_object(&e) && in_a_row < FAILURES_IN_A_ROW_MAX => {
+                        in_a_row += 1;
                         failed.get_or_insert(e);
                         continue;
                     }
                     outcome => outcome?,
                 };
+                in_a_row = 0;
                 fetched(bytes);
-                room = room.checked_sub(bytes).ok_or_else(|| {
+                room = room.checked_sub(in_blocks(bytes)).ok_or_else(|| {
                     VfsError::new(ErrorKind::NoSpace, "the tree is larger than the cache")
                 })?;
             }
@@ -69,7 +74,7 @@ impl Engine {
         self.config.cache_bytes_max / 100 * HIGH_PERCENT
     }
 
-    /// The length of all files at and below an inode.
+    /// What all files at and below an inode take in the cache.
     pub(super) async fn tree_bytes(&self, top: Inode) -> VfsResult<u64> {
         let (mut tree, mut bytes) = (Tree::new(top), 0_u64);
         loop {
@@ -79,7 +84,7 @@ impl Engine {
             }
             for inode in files {
                 let size = self.load_record(inode)?.map(|record| record.content.size);
-                bytes = bytes.saturating_add(size.unwrap_or(0));
+                bytes = bytes.saturating_add(in_blocks(size.unwrap_or(0)));
             }
             // A walk of millions of files lets others go on.
             tokio::task::yield_now().await;
@@ -182,6 +187,11 @@ impl Engine {
         let extents = state.loaded()?.extents.iter();
         Ok(extents.map(|(_, extent)| extent.run.len_bytes()).sum())
     }
+}
+
+/// What a file of so many bytes takes in the cache.
+const fn in_blocks(bytes: u64) -> u64 {
+    bytes.div_ceil(BLOCK_LEN).saturating_mul(BLOCK_LEN)
 }
 
 fn not_there(path: &str) -> VfsError {

@@ -108,6 +108,22 @@ async fn pins_that_outgrow_the_cache_say_so_and_keep_nothing_until_they_fit() {
 }
 
 #[tokio::test]
+async fn small_files_that_are_pinned_count_as_what_they_take_in_the_cache() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("keep/{n}")).collect();
+    let objects: Vec<(&str, usize)> = names.iter().map(|name| (&**name, 100)).collect();
+    let bench = with_objects(&objects).await;
+    bench.fs().pin("keep").await.unwrap();
+    bench
+        .until("it is told", |bench| {
+            let events = bench.fs().take_events();
+            let mut texts = events.iter().map(ToString::to_string);
+            texts.any(|text| text.contains("12288000 bytes are pinned"))
+        })
+        .await;
+    bench.put("new", pattern(1, 1 << 20)).await;
+}
+
+#[tokio::test]
 async fn a_pin_moves_with_a_rename_and_goes_with_a_removal() {
     let mut bench = with_objects(&[("a", 5_000), ("b", 5_000)]).await;
     bench.fs().pin("a").await.unwrap();

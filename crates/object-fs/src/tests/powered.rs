@@ -26,6 +26,7 @@ struct GateState {
     waiting: AtomicU64,
     panics: AtomicBool,
     refused_heads: Mutex<BTreeMap<String, StoreErrorKind>>,
+    refusals: AtomicU64,
 }
 
 impl Gate {
@@ -48,9 +49,17 @@ impl Gate {
         self.0.refused_heads.lock().insert(key.to_owned(), kind);
     }
 
+    /// How often somebody looked all the same.
+    pub(super) fn refused_heads(&self) -> u64 {
+        self.0.refusals.load(Ordering::Relaxed)
+    }
+
     fn look_at(&self, key: &str) -> StoreResult<()> {
         match self.0.refused_heads.lock().get(key) {
-            Some(kind) => Err(StoreError::new(*kind, format!("`{key}` is not shown"))),
+            Some(kind) => {
+                self.0.refusals.fetch_add(1, Ordering::Relaxed);
+                Err(StoreError::new(*kind, format!("`{key}` is not shown")))
+            }
             None => Ok(()),
         }
     }

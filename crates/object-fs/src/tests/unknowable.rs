@@ -78,6 +78,26 @@ async fn a_tree_is_fetched_but_for_what_cannot_be_looked_at() {
 }
 
 #[tokio::test]
+async fn a_tree_of_which_nothing_can_be_had_is_given_up() {
+    let bench = Bench::new().await;
+    bench.imported().await;
+    for n in 0..200 {
+        let key = format!("d/{n}");
+        bench.insert(&key, "text");
+        bench.gate.refuse_head(&key, StoreErrorKind::AccessDenied);
+    }
+    bench.fs().sync(None).await.unwrap();
+    bench.fs().prefetch("d").await.unwrap();
+    let failed = |bench: &Bench| {
+        let state = bench.fs().status().cache.jobs.remove(0).state;
+        matches!(state, JobState::Failed { .. })
+    };
+    bench.until("the job has failed", failed).await;
+    let asked = bench.gate.refused_heads();
+    assert!((16..40).contains(&asked), "{asked} of 200");
+}
+
+#[tokio::test]
 async fn an_object_that_says_it_is_a_link_and_is_none_is_a_file() {
     let bench = Bench::new().await;
     bench.imported().await;

@@ -17,6 +17,8 @@ use super::Outcome;
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 /// … up to this.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// So many failures, and nothing done between them: the store takes nothing.
+const STUCK_AFTER: u64 = 8;
 /// Wait for something else that must come first.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -120,6 +122,8 @@ struct Inner {
     by_since: BTreeSet<(u64, Inode)>,
     dirty_bytes: u64,
     failing: u64,
+    /// Failures since anything was done.
+    in_a_row: u64,
     last_error: Option<String>,
     changes: u64,
 }
@@ -141,6 +145,8 @@ pub(crate) struct QueueStatus {
     pub(crate) dirty_files: u64,
     pub(crate) dirty_bytes: u64,
     pub(crate) failing: u64,
+    /// Nothing is done any more: not one piece fails while others go, but all that is tried does.
+    pub(crate) is_stuck: bool,
     pub(crate) last_error: Option<String>,
     pub(crate) oldest_since_ms: Option<u64>,
 }
@@ -289,6 +295,7 @@ impl Queue {
         };
         let had_failed = std::mem::take(&mut item.failures) > 0;
         item.error = None;
+        inner.in_a_row = 0;
         if had_failed {
             inner.failing -= 1;
         }
@@ -318,6 +325,7 @@ impl Queue {
         item.error = Some(reason);
         let is_first = item.failures == 1;
         inner.failing += u64::from(is_first);
+        inner.in_a_row += 1;
         inner.pause(work, now + backoff.min(BACKOFF_MAX));
     }
 
@@ -365,6 +373,7 @@ impl Queue {
             dirty_files: inner.by_since.len() as u64,
             dirty_bytes: inner.dirty_bytes,
             failing: inner.failing,
+            is_stuck: inner.is_stuck(),
             last_error: inner.last_error.clone(),
             oldest_since_ms: inner.by_since.first().map(|(since, _)| *since),
         }
@@ -372,6 +381,11 @@ impl Queue {
 }
 
 impl Inner {
+    fn is_stuck(&self) -> bool {
+        let all_fail = self.failing == self.items.len() as u64;
+        self.failing > 0 && (all_fail || self.in_a_row >= STUCK_AFTER)
+    }
+
     fn first_due(&self) -> Option<Instant> {
         self.by_due.first().map(|(due, _)| *due)
     }
@@ -529,5 +543,29 @@ mod tests {
             queue.next(clock.now()),
             Err(Some(clock.now() + BACKOFF_MIN))
         );
+    }
+
+    #[test]
+    fn one_piece_that_fails_while_others_go_is_not_the_store() {
+        let clock = clock::Clock::manual(Timestamp::from_millis(0));
+        let queue = Queue::new(Duration::ZERO, Duration::ZERO);
+        let work = |n| Work::Inode(Inode(n));
+        for n in 0..20 {
+            queue.touch(work(n), 1, clock.wall(), clock.now());
+        }
+        clock.advance(Duration::from_secs(1));
+        while queue.next(clock.now()).is_ok() {}
+        queue.fail(&work(0), "refused".into(), clock.now());
+        for n in 1..8 {
+            assert!(!queue.status().is_stuck);
+            queue.fail(&work(n), "refused".into(), clock.now());
+        }
+        assert!(queue.status().is_stuck, "all that was tried lately");
+        queue.finish(&work(8), Outcome::Done, clock.now());
+        assert!(!queue.status().is_stuck);
+        for n in 9..20 {
+            queue.finish(&work(n), Outcome::Done, clock.now());
+        }
+        assert!(queue.status().is_stuck, "all that is left");
     }
 }
