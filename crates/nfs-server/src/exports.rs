@@ -184,6 +184,13 @@ struct Tables {
     awaited: Vec<Awaited>,
 }
 
+impl Tables {
+    fn take(&mut self, path: &str, fs_id: u64) -> Option<Arc<Export>> {
+        let is_it = self.exports.get(path)?.fs_id == fs_id;
+        is_it.then(|| self.exports.remove(path)).flatten()
+    }
+}
+
 /// All exports, by path.
 #[derive(Debug, Default)]
 pub(crate) struct ExportTable {
@@ -245,22 +252,25 @@ impl ExportTable {
         Ok(())
     }
 
-    pub(crate) fn remove(&self, path: &str) -> bool {
+    /// Ends the export of this path and number, or that it is awaited. Another file system may have
+    /// taken the path over; that one stays.
+    pub(crate) fn remove(&self, path: &str, fs_id: u64) -> bool {
         let mut tables = self.tables.write();
-        tables.awaited.retain(|awaited| awaited.path != path);
-        let removed = tables.exports.remove(path).is_some();
+        let is_it = |a: &Awaited| a.path == path && a.fs_id == Some(fs_id);
+        tables.awaited.retain(|awaited| !is_it(awaited));
+        let removed = tables.take(path, fs_id).is_some();
         drop(tables);
         self.changed.notify_waiters();
         removed
     }
 
-    /// Takes an export away for a while.
-    pub(crate) fn suspend(&self, path: &str) -> bool {
+    /// Takes the export of this path and number away for a while.
+    pub(crate) fn suspend(&self, path: &str, fs_id: u64) -> bool {
         let mut tables = self.tables.write();
-        let Some(export) = tables.exports.remove(path) else {
+        if tables.take(path, fs_id).is_none() {
             return false;
-        };
-        let (path, fs_id) = (path.to_owned(), Some(export.fs_id));
+        }
+        let (path, fs_id) = (path.to_owned(), Some(fs_id));
         tables.awaited.push(Awaited { path, fs_id });
         true
     }
@@ -371,11 +381,29 @@ mod tests {
         check("Awaited");
         export(&table, "/a", 1).unwrap();
         check("Exported");
-        assert!(table.suspend("/a"));
+        assert!(table.suspend("/a", 1));
         check("Awaited");
         export(&table, "/a", 1).unwrap();
-        assert!(table.remove("/a"));
+        assert!(table.remove("/a", 1));
         check("Unknown");
+        export(&table, "/a", 1).unwrap();
+        assert!(table.suspend("/a", 1));
+        assert!(!table.remove("/a", 1), "it was not exported");
+        check("Unknown");
+    }
+
+    #[test]
+    fn the_end_of_an_export_is_not_that_of_its_successor() {
+        let table = ExportTable::default();
+        export(&table, "/a", 1).unwrap();
+        export(&table, "/a", 2).unwrap();
+        assert!(!table.remove("/a", 1));
+        assert!(!table.suspend("/a", 1));
+        assert!(matches!(table.by_fs_id(1), Found::Unknown));
+        assert!(matches!(table.by_fs_id(2), Found::Exported(_)));
+        assert!(table.suspend("/a", 2));
+        assert!(!table.remove("/a", 1));
+        assert!(matches!(table.by_fs_id(2), Found::Awaited));
     }
 
     #[test]
@@ -407,8 +435,8 @@ mod tests {
             export(&table, "/b", 1),
             Err(ExportError::FsIdTaken { fs_id: 1, .. })
         ));
-        assert!(table.remove("/a"));
-        assert!(!table.remove("/a"));
+        assert!(table.remove("/a", 1));
+        assert!(!table.remove("/a", 1));
     }
 
     #[test]

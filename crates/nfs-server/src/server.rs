@@ -114,16 +114,16 @@ impl NfsServer {
         self.service.exports.insert(path, fs, &options)
     }
 
-    /// Ends an export: its handles are stale from now on. Requests that run already end by
-    /// themselves. False if there was none.
-    pub fn unexport(&self, path: &str) -> bool {
-        self.service.exports.remove(path)
+    /// Ends the export of this path and file system number: its handles are stale from now on.
+    /// Requests that run already end by themselves. False if there was none.
+    pub fn unexport(&self, path: &str, fs_id: u64) -> bool {
+        self.service.exports.remove(path, fs_id)
     }
 
-    /// Ends an export for a while: clients are told to wait until it is exported again, or
+    /// Ends that export for a while: clients are told to wait until it is exported again, or
     /// ended by [`NfsServer::unexport`]. False if there was none.
-    pub fn suspend(&self, path: &str) -> bool {
-        self.service.exports.suspend(path)
+    pub fn suspend(&self, path: &str, fs_id: u64) -> bool {
+        self.service.exports.suspend(path, fs_id)
     }
 
     /// What an export has done and for whom; `None` if there is none.

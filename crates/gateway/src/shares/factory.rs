@@ -27,12 +27,14 @@ pub(crate) trait ShareFactory: Send + Sync + 'static {
 /// A share whose directory is open.
 #[async_trait]
 pub(crate) trait Share: Send + Sync + 'static {
-    /// Lets clients in, by the rules of `settings`; replaces the rules before.
+    /// Lets clients in, by the rules of `settings`; replaces the rules before. `fs_id` is that of
+    /// its place.
     fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure>;
-    /// Lets no client in any more.
-    fn hide(&self, settings: &ShareSettings);
+    /// Lets no client in any more. Another share may be served under the same name meanwhile:
+    /// only what was served with this `fs_id` ends.
+    fn hide(&self, settings: &ShareSettings, fs_id: u64);
     /// Tells clients to wait: the share is closed, and will be opened again.
-    fn suspend(&self, settings: &ShareSettings);
+    fn suspend(&self, settings: &ShareSettings, fs_id: u64);
     /// What it is doing.
     fn status(&self) -> ShareStatus;
     /// What happened in it since this was asked last.

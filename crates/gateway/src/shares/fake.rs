@@ -29,7 +29,8 @@ struct State {
     panics: Option<&'static str>,
     dirty_bytes: BTreeMap<String, u64>,
     slow_sync: bool,
-    served: BTreeMap<String, ShareSettings>,
+    /// With the numbers of their places.
+    served: BTreeMap<String, (u64, ShareSettings)>,
     log: Vec<String>,
 }
 
@@ -72,7 +73,8 @@ impl World {
 
     /// What a client of this share meets.
     pub(crate) fn rules(&self, share: &str) -> Option<ShareSettings> {
-        self.state.lock().served.get(share).cloned()
+        let state = self.state.lock();
+        state.served.get(share).map(|(_, rules)| rules.clone())
     }
 
     /// What has been done, in order.
@@ -124,27 +126,27 @@ struct FakeShare {
 
 #[async_trait]
 impl Share for FakeShare {
-    fn serve(&self, settings: &ShareSettings, _: u64) -> Result<(), Failure> {
+    fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
         self.world.note("serve", settings);
         let name = settings.name.to_string();
         self.world
             .state
             .lock()
             .served
-            .insert(name, settings.clone());
+            .insert(name, (fs_id, settings.clone()));
         Ok(())
     }
 
-    fn hide(&self, settings: &ShareSettings) {
-        self.world
-            .state
-            .lock()
-            .served
-            .remove(settings.name.as_str());
+    fn hide(&self, settings: &ShareSettings, fs_id: u64) {
+        let mut state = self.world.state.lock();
+        let name = settings.name.as_str();
+        if state.served.get(name).is_some_and(|(by, _)| *by == fs_id) {
+            state.served.remove(name);
+        }
     }
 
-    fn suspend(&self, settings: &ShareSettings) {
-        self.hide(settings);
+    fn suspend(&self, settings: &ShareSettings, fs_id: u64) {
+        self.hide(settings, fs_id);
     }
 
     fn take_events(&self) -> Vec<FsEvent> {

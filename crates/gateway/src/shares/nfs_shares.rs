@@ -237,6 +237,14 @@ struct NfsShare {
     throttle: Arc<Throttle>,
 }
 
+impl NfsShare {
+    /// A cache that was lost is made anew and numbers its files anew: handles of the one before
+    /// must be stale, and not lead to other files.
+    fn export_id(&self, fs_id: u64) -> u64 {
+        fs_id ^ self.fs.cache_id()
+    }
+}
+
 #[async_trait]
 impl Share for NfsShare {
     fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
@@ -248,9 +256,7 @@ impl Share for NfsShare {
         let options = ExportOptions {
             access: settings.access.clone(),
             squash: settings.squash,
-            // A cache that was lost is made anew and numbers its files anew: handles of the one
-            // before must be stale, and not lead to other files.
-            fs_id: fs_id ^ self.fs.cache_id(),
+            fs_id: self.export_id(fs_id),
         };
         let path = settings.export_path();
         let fs = Arc::clone(&self.fs) as Arc<dyn vfs::Vfs>;
@@ -260,12 +266,14 @@ impl Share for NfsShare {
         exported.map_err(|error| Failure::new(ErrorCode::InvalidArgument, chain(&error)))
     }
 
-    fn hide(&self, settings: &ShareSettings) {
-        self.server.unexport(&settings.export_path());
+    fn hide(&self, settings: &ShareSettings, fs_id: u64) {
+        let path = settings.export_path();
+        self.server.unexport(&path, self.export_id(fs_id));
     }
 
-    fn suspend(&self, settings: &ShareSettings) {
-        self.server.suspend(&settings.export_path());
+    fn suspend(&self, settings: &ShareSettings, fs_id: u64) {
+        let path = settings.export_path();
+        self.server.suspend(&path, self.export_id(fs_id));
     }
 
     fn status(&self) -> ShareStatus {

@@ -281,7 +281,7 @@ impl Reconciler {
                     self.watch(place);
                 }
             }
-            (Next::Hide, _) => run.hide(),
+            (Next::Hide, _) => run.hide(place.fs_id()),
             (Next::Close(after), _) => self.close(place, after),
         }
         self.tell(place);
@@ -342,8 +342,8 @@ impl Reconciler {
             return;
         };
         match after {
-            AfterClose::Reopen => opened.share.suspend(&opened.with),
-            AfterClose::Forget => opened.share.hide(&opened.with),
+            AfterClose::Reopen => opened.share.suspend(&opened.with, place.fs_id()),
+            AfterClose::Forget => opened.share.hide(&opened.with, place.fs_id()),
         }
         let dir = self.config.cache_dir.join(place.as_str());
         let dir = (after == AfterClose::Forget).then_some(dir);
@@ -410,7 +410,8 @@ impl Reconciler {
 
     async fn shutdown(&mut self) {
         let runs = std::mem::take(&mut self.runs);
-        futures::future::join_all(runs.into_values().map(Run::end)).await;
+        let ends = runs.into_iter().map(|(place, run)| run.end(place.fs_id()));
+        futures::future::join_all(ends).await;
         // Who still has a snapshot must not keep a share alive.
         self.snapshots.send_replace(Arc::default());
     }

@@ -169,9 +169,9 @@ impl Run {
     }
 
     /// Lets no client in any more.
-    pub(super) fn hide(&mut self) {
+    pub(super) fn hide(&mut self, fs_id: u64) {
         if let Some(opened) = self.take_opened(Phase::Idle) {
-            opened.share.hide(&opened.with);
+            opened.share.hide(&opened.with, fs_id);
             self.phase = Phase::Draining(opened);
         }
     }
@@ -223,13 +223,13 @@ impl Run {
     }
 
     /// Closes it, because the gateway stops.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(mut self, fs_id: u64) {
         let closing = matches!(self.phase, Phase::Closing(_));
         if let Some(job) = self.job.take().filter(|_| closing) {
             job.join().await;
         }
         if let Some(opened) = self.take_opened(Phase::Idle) {
-            opened.share.suspend(&opened.with);
+            opened.share.suspend(&opened.with, fs_id);
             opened.share.close().await;
         }
     }

@@ -304,6 +304,25 @@ async fn a_share_over_the_objects_of_a_removed_one_waits_for_it() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_removed_share_leaves_a_new_one_of_its_name_alone() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.set_dirty("a", 5);
+    let mut elsewhere = share("a");
+    elsewhere.bucket.prefix = "elsewhere/".into();
+    let wanted = intent(2, std::slice::from_ref(&elsewhere));
+    site.handle.want(wanted).await;
+    site.reaches(2).await;
+    assert_eq!(world.rules("a").as_ref(), Some(&elsewhere));
+    world.set_dirty("a", 0);
+    let directories = || std::fs::read_dir(dir.path().join("cache")).unwrap().count();
+    site.until(|_| directories() == 1).await;
+    assert_eq!(world.rules("a").as_ref(), Some(&elsewhere));
+}
+
+#[tokio::test]
 async fn overlapping_prefixes_are_refused() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
     let site = Site::start(dir.path(), &world);

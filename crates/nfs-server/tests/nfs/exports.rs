@@ -77,7 +77,7 @@ async fn handles_follow_the_table_of_exports() {
     let again = Arc::clone(&fs);
     server.export("/m", again, elsewhere).unwrap();
     assert_eq!(status(&mut client).await, ACCES);
-    assert!(server.unexport("/m"));
+    assert!(server.unexport("/m", 1));
     assert_eq!(status(&mut client).await, STALE);
     server.export("/m", fs, options()).unwrap();
     assert_eq!(status(&mut client).await, 0, "the same handle as before");

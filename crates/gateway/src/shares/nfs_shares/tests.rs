@@ -147,7 +147,12 @@ async fn a_share_is_exported_and_hidden_again() {
     assert!(site.server.export_status("/a").is_some());
     assert_eq!(share.status().state, ShareState::Serving);
     assert_eq!(share.sync(None).await.unwrap().conflicts, 0);
-    share.hide(&settings);
+    share.hide(&settings, 8);
+    assert!(
+        site.server.export_status("/a").is_some(),
+        "of another place"
+    );
+    share.hide(&settings, 7);
     assert!(site.server.export_status("/a").is_none());
     share.close().await;
 }
