@@ -127,15 +127,13 @@ impl Work {
                     client,
                     credential: &self.credential,
                 };
-                if !args.is_non_idempotent() {
+                let Some(kind) = args.once() else {
                     return answer_nfs(request, xid, args).await;
-                }
+                };
                 let duplicates = &service.duplicates;
-                let key = duplicates.key(client, xid, &self.record);
-                let cell = duplicates.cell(key, service.clock.now());
-                cell.get_or_init(|| answer_nfs(request, xid, args))
-                    .await
-                    .clone()
+                let key = duplicates.key(client, kind, xid, &self.record);
+                let work = answer_nfs(request, xid, args);
+                duplicates.reply(key, &service.clock, work).await
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Replies to calls that must not be carried out twice (RFC 1813, 4.6).
 //!
 //! A client that loses its connection sends its calls again, from another port or the same.
-//! So a call is known by its client's address, its number and a hash of all of it.
+//! So a call is known by its client's address, its number and a hash of all of it;
+//! of a write's data only the ends are looked at.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
@@ -11,27 +12,66 @@ use std::{
     time::Instant,
 };
 
+use clock::Clock;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::{
-    limits::{DUPLICATE_AGE_MAX, DUPLICATES_MAX},
+    limits::{
+        DUPLICATE_AGE_MAX, DUPLICATES_MAX, DUPLICATES_PER_LANE_MAX, WRITE_HEAD_LEN, WRITE_TAIL_LEN,
+    },
     rpc::Reply,
 };
 
-/// Which call.
+/// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct CallKey {
+pub(crate) enum Kind {
+    /// Changes names or attributes: done twice it is answered differently.
+    Change,
+    /// Writes data. Done twice it is answered alike, but the first run may come after writes that
+    /// the client has sent since, and undo them.
+    Write,
+}
+
+/// Calls among which the oldest replies make room for new ones: a client's load pushes out no
+/// other's replies, and its writes, which are many, none of its changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lane {
     client: IpAddr,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct CallId {
     xid: u32,
     hash: u64,
 }
 
-/// The reply to a call. Who comes second while the first is at work waits for it; if the
-/// first is given up, the second does the work.
-pub(crate) type ReplyCell = Arc<OnceCell<Reply>>;
+/// Which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallKey {
+    lane: Lane,
+    id: CallId,
+}
 
-/// Replies of the recent past.
+/// Who comes second while the first is at work waits for it; if the first is given up, the second
+/// does the work.
+type ReplyCell = Arc<OnceCell<Reply>>;
+
+/// How far a call is.
+///
+/// ```text
+/// under way ──► answered ──► forgotten
+///     └── given up ──────────────┘
+/// ```
+#[derive(Debug)]
+enum State {
+    /// Somebody waits for it; such calls are bounded where they come in, and never make room.
+    UnderWay(ReplyCell),
+    Answered(Reply),
+}
+
+/// Calls under way, and replies of the recent past.
 #[derive(Debug, Default)]
 pub(crate) struct DuplicateCache {
     hasher: RandomState,
@@ -40,81 +80,131 @@ pub(crate) struct DuplicateCache {
 
 #[derive(Debug, Default)]
 struct Recent {
-    replies: HashMap<CallKey, ReplyCell>,
-    /// Oldest first.
-    order: VecDeque<(Instant, CallKey)>,
+    lanes: HashMap<Lane, Calls>,
+    /// Replies in all lanes.
+    replies: usize,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    states: HashMap<CallId, State>,
+    /// Those that are answered, oldest first.
+    answered: VecDeque<(Instant, CallId)>,
 }
 
 impl DuplicateCache {
-    pub(crate) fn key(&self, client: IpAddr, xid: u32, record: &[u8]) -> CallKey {
+    pub(crate) fn key(&self, client: IpAddr, kind: Kind, xid: u32, record: &[u8]) -> CallKey {
+        let hash = match kind {
+            Kind::Change => self.hasher.hash_one(record),
+            // Not all of it: a write is up to a mebibyte long.
+            Kind::Write => {
+                let head = &record[..record.len().min(WRITE_HEAD_LEN)];
+                let tail = &record[record.len().saturating_sub(WRITE_TAIL_LEN)..];
+                self.hasher.hash_one((head, tail, record.len()))
+            }
+        };
         CallKey {
-            client,
-            xid,
-            hash: self.hasher.hash_one(record),
+            lane: Lane { client, kind },
+            id: CallId { xid, hash },
         }
     }
 
-    /// The place of the reply to this call: filled if it was answered before.
-    pub(crate) fn cell(&self, key: CallKey, now: Instant) -> ReplyCell {
-        let mut recent = self.recent.lock();
-        recent.forget_old(now);
-        if let Some(cell) = recent.replies.get(&key) {
-            return Arc::clone(cell);
-        }
-        let cell = ReplyCell::default();
-        recent.replies.insert(key, Arc::clone(&cell));
-        recent.order.push_back((now, key));
-        cell
+    /// The reply to this call: that of before if there is one, else that of `work`.
+    pub(crate) async fn reply(
+        &self,
+        key: CallKey,
+        clock: &Clock,
+        work: impl Future<Output = Reply>,
+    ) -> Reply {
+        // Before the cell, so that whoever leaves has let go of it.
+        let _waiting = Waiting {
+            cache: self,
+            key,
+            clock,
+        };
+        let cell = match self.recent.lock().state(key, clock.now()) {
+            State::Answered(reply) => return reply.clone(),
+            State::UnderWay(cell) => Arc::clone(cell),
+        };
+        cell.get_or_init(|| work).await.clone()
+    }
+}
+
+/// One that waits for a reply, until it is dropped: also by a panic.
+struct Waiting<'a> {
+    cache: &'a DuplicateCache,
+    key: CallKey,
+    clock: &'a Clock,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        self.cache.recent.lock().leave(self.key, now);
     }
 }
 
 impl Recent {
-    fn forget_old(&mut self, now: Instant) {
-        while let Some((since, key)) = self.order.front() {
-            let is_old = now.saturating_duration_since(*since) > DUPLICATE_AGE_MAX;
-            if !is_old && self.order.len() < DUPLICATES_MAX {
-                return;
-            }
-            self.replies.remove(key);
-            self.order.pop_front();
+    fn state(&mut self, key: CallKey, now: Instant) -> &State {
+        let calls = self.lanes.entry(key.lane).or_default();
+        self.replies -= calls.forget_old(now);
+        let new = || State::UnderWay(ReplyCell::default());
+        calls.states.entry(key.id).or_insert_with(new)
+    }
+
+    /// Somebody does not wait any more.
+    fn leave(&mut self, key: CallKey, now: Instant) {
+        let Some(calls) = self.lanes.get_mut(&key.lane) else {
+            return;
+        };
+        let Some(State::UnderWay(cell)) = calls.states.get(&key.id) else {
+            return;
+        };
+        if let Some(reply) = cell.get().cloned() {
+            calls.states.insert(key.id, State::Answered(reply));
+            calls.answered.push_back((now, key.id));
+            self.replies += 1;
+            let excess = calls.answered.len().saturating_sub(DUPLICATES_PER_LANE_MAX);
+            self.replies -= calls.forget(excess);
+            self.make_room(now);
+        } else if Arc::strong_count(cell) == 1 {
+            calls.states.remove(&key.id);
         }
+    }
+
+    /// Takes replies from whom has most.
+    fn make_room(&mut self, now: Instant) {
+        if self.replies <= DUPLICATES_MAX {
+            return;
+        }
+        for calls in self.lanes.values_mut() {
+            self.replies -= calls.forget_old(now);
+        }
+        self.lanes.retain(|_, calls| !calls.states.is_empty());
+        if self.replies > DUPLICATES_MAX
+            && let Some(calls) = self.lanes.values_mut().max_by_key(|c| c.answered.len())
+        {
+            // Half of them, so that the search is not made for each new reply.
+            self.replies -= calls.forget(calls.answered.len().div_ceil(2));
+        }
+    }
+}
+
+impl Calls {
+    /// Forgets the oldest replies; how many.
+    fn forget(&mut self, count: usize) -> usize {
+        for (_, id) in self.answered.drain(..count) {
+            self.states.remove(&id);
+        }
+        count
+    }
+
+    fn forget_old(&mut self, now: Instant) -> usize {
+        let is_old = |since: Instant| now.saturating_duration_since(since) > DUPLICATE_AGE_MAX;
+        let old = self.answered.iter().take_while(|(since, _)| is_old(*since));
+        self.forget(old.count())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use clock::Clock;
-
-    use super::*;
-
-    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    #[test]
-    fn a_call_is_its_client_number_and_content() {
-        let cache = DuplicateCache::default();
-        let key = cache.key(CLIENT, 1, b"call");
-        assert_eq!(key, cache.key(CLIENT, 1, b"call"));
-        assert_ne!(key, cache.key(CLIENT, 2, b"call"));
-        assert_ne!(key, cache.key(CLIENT, 1, b"other"));
-        assert_ne!(key, cache.key(IpAddr::from([1, 2, 3, 4]), 1, b"call"));
-    }
-
-    #[test]
-    fn replies_are_kept_for_a_while_and_in_bounded_number() {
-        let cache = DuplicateCache::default();
-        let now = Clock::system().now();
-        let key = cache.key(CLIENT, 0, b"");
-        let cell = cache.cell(key, now);
-        cell.set(Reply::default()).unwrap();
-        assert!(cache.cell(key, now + DUPLICATE_AGE_MAX).initialized());
-        let late = now + DUPLICATE_AGE_MAX + Duration::from_secs(1);
-        assert!(!cache.cell(key, late).initialized());
-        for xid in 0..u32::try_from(DUPLICATES_MAX).unwrap() * 2 {
-            cache.cell(cache.key(CLIENT, xid, b""), late);
-        }
-        assert_eq!(cache.recent.lock().replies.len(), DUPLICATES_MAX);
-        assert_eq!(cache.recent.lock().order.len(), DUPLICATES_MAX);
-    }
-}
+mod tests;

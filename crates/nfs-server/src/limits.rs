@@ -68,8 +68,19 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long shutdown waits for requests that are under way.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// Replies kept for retransmissions: one second of a fast client's changes, many of all others.
-pub(crate) const DUPLICATES_MAX: usize = 8192;
+/// Replies of one client to its changes, and as many to its writes, kept for retransmissions: all
+/// that sixteen connections can have under way. With a connection a client loses no more.
+pub(crate) const DUPLICATES_PER_LANE_MAX: usize = 2048;
+
+/// The same of all clients: half a kibibyte each, some 50 MiB with what finds them.
+pub(crate) const DUPLICATES_MAX: usize = 64 << 10;
+
+/// Bytes at the beginning of a write by which it is known when it comes again: all that is before
+/// its data, and some of that.
+pub(crate) const WRITE_HEAD_LEN: usize = 1024;
+
+/// The same at its end.
+pub(crate) const WRITE_TAIL_LEN: usize = 64;
 
 /// A retransmission comes within this time; later the same number is a new call.
 pub(crate) const DUPLICATE_AGE_MAX: Duration = Duration::from_secs(120);
@@ -88,5 +99,9 @@ pub(crate) const EXPORTS_MAX: usize = 1024;
 
 const _: () = assert!(RECORD_LEN_MAX < 1 << 31, "a fragment has 31 bits of length");
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(
+    WRITE_HEAD_LEN > (24 + 2 * (8 + AUTH_LEN_MAX) + 4 + HANDLE_LEN_MAX + 20) as usize,
+    "header, credential, verifier, file handle, numbers"
+);
 const _: () = assert!(CONNECTION_KIB_MAX <= SERVER_KIB_MAX);
 const _: () = assert!(2 * (DATA_LEN_MAX >> 10) + REQUEST_KIB_MIN < CONNECTION_KIB_MAX);

@@ -8,6 +8,7 @@ use super::{
     attributes::{decode_set_attributes, decode_time},
 };
 use crate::{
+    duplicates::Kind,
     limits::{HANDLE_LEN_MAX, RECORD_LEN_MAX},
     xdr::{Reader, XdrError, wire_len},
 };
@@ -133,10 +134,11 @@ impl Args {
         })
     }
 
-    /// Whether doing it twice would answer differently, so that a retransmission must be
-    /// answered from memory (RFC 1813, 4.6).
-    pub(crate) const fn is_non_idempotent(&self) -> bool {
+    /// What it does if it must not be done twice, so that a retransmission is answered from memory
+    /// (RFC 1813, 4.6).
+    pub(crate) const fn once(&self) -> Option<Kind> {
         match self {
+            Self::Write { .. } => Some(Kind::Write),
             Self::SetAttr { .. }
             | Self::Create { .. }
             | Self::MkDir { .. }
@@ -145,20 +147,19 @@ impl Args {
             | Self::Remove(_)
             | Self::RmDir(_)
             | Self::Rename { .. }
-            | Self::Link { .. } => true,
+            | Self::Link { .. } => Some(Kind::Change),
             Self::Null
             | Self::GetAttr(_)
             | Self::Lookup(_)
             | Self::Access { .. }
             | Self::ReadLink(_)
             | Self::Read { .. }
-            | Self::Write { .. }
             | Self::ReadDir { .. }
             | Self::ReadDirPlus { .. }
             | Self::FsStat(_)
             | Self::FsInfo(_)
             | Self::PathConf(_)
-            | Self::Commit(_) => false,
+            | Self::Commit(_) => None,
         }
     }
 }

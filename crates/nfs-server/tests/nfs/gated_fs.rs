@@ -1,4 +1,4 @@
-//! A file system whose reads and removes wait until the test lets them go.
+//! A file system whose reads, writes and removes wait until the test lets them go.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -98,6 +98,7 @@ impl Vfs for GatedFs {
         bytes: Bytes,
         stability: Stability,
     ) -> VfsResult<Attributes> {
+        self.pass().await;
         self.inner
             .write(caller, inode, offset, bytes, stability)
             .await

@@ -8,6 +8,7 @@ use crate::{
 };
 
 const READ: u32 = 6;
+const WRITE: u32 = 7;
 const REMOVE: u32 = 12;
 
 #[tokio::test]
@@ -76,6 +77,65 @@ async fn a_repeated_call_is_carried_out_once() {
     assert_eq!(again.receive().await, (1, reply));
     again.send(2, NFS, (REMOVE, &remove)).await;
     assert_eq!(accepted(again.receive().await.1).u32(), 2, "a new call");
+}
+
+#[tokio::test]
+async fn a_repeated_write_is_carried_out_once() {
+    let fs = Arc::new(GatedFs::new());
+    let server = server_of(Arc::clone(&fs) as Arc<_>);
+    let mut client = Client::connect(&server).await;
+    let root = client.mount().await;
+    let file = client.create(&root, "f").await;
+    let write = |bytes: &[u8]| {
+        let len = u32::try_from(bytes.len()).unwrap();
+        let at = Args::new().opaque(&file).u64(0);
+        at.u32(len).u32(0).opaque(bytes)
+    };
+    let old = write(&[1; 4096]);
+    client.send(1, NFS, (WRITE, &old)).await;
+    fs.wait_for(1).await;
+
+    drop(client);
+    let mut again = Client::connect(&server).await;
+    again.send(1, NFS, (WRITE, &old)).await;
+    again.nfs(1, Args::new().opaque(&root)).await;
+    assert_eq!(*fs.arrived.borrow(), 1);
+    fs.gate.add_permits(4);
+    let (xid, reply) = again.receive().await;
+    assert_eq!((xid, accepted(reply.clone()).u32()), (1, 0));
+
+    // The same number again, now that the file has changed: answered, and the change stays.
+    let new = write(&[2; 4096]);
+    assert_eq!(again.nfs(WRITE, new).await.u32(), 0);
+    again.send(1, NFS, (WRITE, &old)).await;
+    assert_eq!(again.receive().await, (1, reply));
+    let mut read = again
+        .nfs(READ, Args::new().opaque(&file).u64(0).u32(1))
+        .await;
+    assert_eq!(read.u32(), 0);
+    read.post_op();
+    read.u32();
+    read.u32();
+    assert_eq!(read.opaque(), [2]);
+}
+
+#[tokio::test]
+async fn another_write_with_the_same_number_is_another_call() {
+    let fs = Arc::new(GatedFs::new());
+    fs.gate.add_permits(8);
+    let server = server_of(Arc::clone(&fs) as Arc<_>);
+    let mut client = Client::connect(&server).await;
+    let root = client.mount().await;
+    let file = client.create(&root, "f").await;
+    let long = [[1; 4096], [2; 4096]].concat();
+    for (offset, bytes) in [(0, &[1; 4096][..]), (0, &[2; 4096]), (0, &long), (1, &long)] {
+        let len = u32::try_from(bytes.len()).unwrap();
+        let write = Args::new().opaque(&file).u64(offset);
+        let write = write.u32(len).u32(0).opaque(bytes);
+        client.send(1, NFS, (WRITE, &write)).await;
+        assert_eq!(accepted(client.receive().await.1).u32(), 0);
+    }
+    assert_eq!(*fs.arrived.borrow(), 4);
 }
 
 #[tokio::test]
