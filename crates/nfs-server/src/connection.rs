@@ -3,8 +3,9 @@
 //! ```text
 //! socket -> RecordReader -> decode -> (room?) -> a task each -> replies -> socket
 //! ```
-//! A request holds its share of the bounds from before it runs until its reply is sent. When
-//! the bounds are reached the socket is not read, so TCP makes the client wait.
+//! A request holds its share of the bounds from before it runs until its reply is sent: first for
+//! the longest reply that there may be, then for the one that there is. When the bounds are
+//! reached the socket is not read, so TCP makes the client wait.
 
 use std::{io, io::IoSlice, sync::Arc};
 
@@ -60,8 +61,30 @@ pub(crate) struct Connection {
 /// Share of the bounds that a request holds.
 #[derive(Debug)]
 struct Room {
-    _connection: OwnedSemaphorePermit,
-    _server: OwnedSemaphorePermit,
+    connection: OwnedSemaphorePermit,
+    address: OwnedSemaphorePermit,
+    server: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// Gives back what the reply does not need.
+    fn keep_for(&mut self, reply: &Reply) {
+        let kib = kib_of(reply.len());
+        keep(&mut self.connection, kib.max(REQUEST_KIB_MIN));
+        keep(&mut self.address, kib);
+        keep(&mut self.server, kib);
+    }
+}
+
+fn keep(permit: &mut OwnedSemaphorePermit, kib: u32) {
+    let kib = usize::try_from(kib).unwrap_or(usize::MAX);
+    let excess = permit.num_permits().saturating_sub(kib);
+    drop(permit.split(excess));
+}
+
+fn kib_of(bytes: usize) -> u32 {
+    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(CONNECTION_KIB_MAX);
+    kib.clamp(1, CONNECTION_KIB_MAX)
 }
 
 #[derive(Debug)]
@@ -119,7 +142,7 @@ impl Connection {
 
     /// Carries out a request in a task of its own. It is not ended with the connection: a
     /// change that has begun is finished, and its reply waits for the client to ask again.
-    fn start(&self, asked: Asked, room: Room, replies: &mpsc::Sender<Outgoing>) {
+    fn start(&self, asked: Asked, mut room: Room, replies: &mpsc::Sender<Outgoing>) {
         let service = Arc::clone(&self.service);
         let peer = Arc::clone(&self.peer);
         let replies = replies.clone();
@@ -128,6 +151,7 @@ impl Connection {
                 Asked::Refused(reply) => reply,
                 Asked::Work(work) => work.carry_out(&service, peer.address).await,
             };
+            room.keep_for(&reply);
             let outgoing = Outgoing { reply, _room: room };
             if replies.send(outgoing).await.is_err() {
                 debug!(client = %peer.address, "reply has nowhere to go");
@@ -171,14 +195,17 @@ impl Connection {
             Asked::Refused(reply) => reply.len(),
             Asked::Work(work) => work.bytes_max(),
         };
-        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(CONNECTION_KIB_MAX);
-        let kib = kib.clamp(1, CONNECTION_KIB_MAX);
+        let kib = kib_of(bytes);
+        // The narrowest first: who waits there holds nothing that others need.
         let connection = Arc::clone(room).acquire_many_owned(kib.max(REQUEST_KIB_MIN));
         let connection = connection.await.ok()?;
+        let address = Arc::clone(&self.peer.room).acquire_many_owned(kib);
+        let address = address.await.ok()?;
         let server = Arc::clone(&self.server_room).acquire_many_owned(kib);
         Some(Room {
-            _connection: connection,
-            _server: server.await.ok()?,
+            connection,
+            address,
+            server: server.await.ok()?,
         })
     }
 }
@@ -223,4 +250,35 @@ async fn write_batch(
         IoSlice::advance_slices(&mut rest, sent);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc;
+
+    #[tokio::test]
+    async fn a_request_keeps_only_the_room_of_its_reply() {
+        const KIB: usize = 1025;
+        let bounds = [(); 3].map(|()| Arc::new(Semaphore::new(KIB)));
+        let [connection, address, server] = bounds.clone().map(|bound| {
+            let kib = u32::try_from(KIB).unwrap();
+            bound.try_acquire_many_owned(kib).unwrap()
+        });
+        let mut room = Room {
+            connection,
+            address,
+            server,
+        };
+        let left = || bounds.each_ref().map(|bound| bound.available_permits());
+        let reply = |len| rpc::accepted(1, |_| Bytes::from(vec![0; len]));
+        room.keep_for(&reply(2 << 20));
+        assert_eq!(left(), [0, 0, 0]);
+        room.keep_for(&reply(999 << 10));
+        assert_eq!(left(), [25, 25, 25]);
+        room.keep_for(&reply(10));
+        assert_eq!(left(), [769, 1024, 1024]);
+        drop(room);
+        assert_eq!(left(), [KIB; 3]);
+    }
 }

@@ -48,6 +48,9 @@ pub(crate) const REQUEST_KIB_MIN: u32 = 256;
 /// Kibibytes of requests and replies of all connections that are under way.
 pub(crate) const SERVER_KIB_MAX: u32 = 512 << 10;
 
+/// The same of one address: a client that takes no replies leaves most of the room to others.
+pub(crate) const ADDRESS_KIB_MAX: u32 = SERVER_KIB_MAX / 4;
+
 /// Room for bytes that a connection has sent and that are not taken up yet: many small requests
 /// in one system call.
 pub(crate) const READ_BUFFER_LEN: usize = 64 << 10;
@@ -103,5 +106,7 @@ const _: () = assert!(
     WRITE_HEAD_LEN > (24 + 2 * (8 + AUTH_LEN_MAX) + 4 + HANDLE_LEN_MAX + 20) as usize,
     "header, credential, verifier, file handle, numbers"
 );
+const _: () = assert!(ADDRESS_KIB_MAX < SERVER_KIB_MAX);
+const _: () = assert!(CONNECTION_KIB_MAX <= ADDRESS_KIB_MAX);
 const _: () = assert!(CONNECTION_KIB_MAX <= SERVER_KIB_MAX);
 const _: () = assert!(2 * (DATA_LEN_MAX >> 10) + REQUEST_KIB_MIN < CONNECTION_KIB_MAX);

@@ -9,13 +9,16 @@ use std::{
 
 use clock::Clock;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::{
     change_window::ChangeWindows,
     duplicates::DuplicateCache,
     exports::ExportTable,
     file_handle::HandleSealer,
-    limits::{CONNECTIONS_PER_ADDRESS_MAX, IDLE_TIMEOUT, MOUNTS_MAX, STRANGER_TIMEOUT},
+    limits::{
+        ADDRESS_KIB_MAX, CONNECTIONS_PER_ADDRESS_MAX, IDLE_TIMEOUT, MOUNTS_MAX, STRANGER_TIMEOUT,
+    },
     mount3::MountEntry,
 };
 
@@ -57,14 +60,33 @@ impl Mounts {
     }
 }
 
-/// How many connections each address has.
+/// Addresses that have connections.
 #[derive(Debug, Default)]
-pub(crate) struct Peers(Mutex<HashMap<IpAddr, u32>>);
+pub(crate) struct Peers(Mutex<HashMap<IpAddr, Connected>>);
+
+/// What the connections of an address have together.
+#[derive(Debug)]
+struct Connected {
+    connections: u32,
+    room: Arc<Semaphore>,
+}
+
+impl Connected {
+    fn new() -> Self {
+        let kib = usize::try_from(ADDRESS_KIB_MAX).unwrap_or(0);
+        Self {
+            connections: 0,
+            room: Arc::new(Semaphore::new(kib)),
+        }
+    }
+}
 
 /// A connection of an address, counted while it lives.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    /// Room of all its connections, in KiB.
+    pub(crate) room: Arc<Semaphore>,
     service: Arc<Service>,
 }
 
@@ -78,13 +100,14 @@ impl Peer {
     /// `None` if the address has as many connections as it may have.
     pub(crate) fn admit(service: &Arc<Service>, address: IpAddr) -> Option<Self> {
         let mut peers = service.peers.0.lock();
-        let count = peers.entry(address).or_insert(0);
-        if *count >= CONNECTIONS_PER_ADDRESS_MAX {
+        let connected = peers.entry(address).or_insert_with(Connected::new);
+        if connected.connections >= CONNECTIONS_PER_ADDRESS_MAX {
             return None;
         }
-        *count += 1;
+        connected.connections += 1;
         Some(Self {
             address,
+            room: Arc::clone(&connected.room),
             service: Arc::clone(service),
         })
     }
@@ -102,9 +125,9 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         let mut peers = self.service.peers.0.lock();
-        if let Some(count) = peers.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(connected) = peers.get_mut(&self.address) {
+            connected.connections -= 1;
+            if connected.connections == 0 {
                 peers.remove(&self.address);
             }
         }

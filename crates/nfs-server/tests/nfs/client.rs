@@ -7,7 +7,7 @@ use model::{AccessRule, Squash, WriteAccess};
 use nfs_server::{ExportOptions, HandleKey, NfsConfig, NfsServer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use vfs::{MemFs, Vfs};
 
@@ -165,7 +165,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(server: &NfsServer) -> Self {
-        let stream = TcpStream::connect(server.address()).await.unwrap();
+        Self::connect_from(server, [127, 0, 0, 1]).await
+    }
+
+    /// From another address of this host.
+    pub(crate) async fn connect_from(server: &NfsServer, address: [u8; 4]) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let stream = socket.connect(server.address()).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
             stream,

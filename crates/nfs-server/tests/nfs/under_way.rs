@@ -7,6 +7,7 @@ use crate::{
     gated_fs::GatedFs,
 };
 
+const NULL: u32 = 0;
 const READ: u32 = 6;
 const WRITE: u32 = 7;
 const REMOVE: u32 = 12;
@@ -136,6 +137,34 @@ async fn another_write_with_the_same_number_is_another_call() {
         assert_eq!(accepted(client.receive().await.1).u32(), 0);
     }
     assert_eq!(*fs.arrived.borrow(), 4);
+}
+
+#[tokio::test]
+async fn what_one_client_has_under_way_leaves_room_for_others() {
+    let fs = Arc::new(GatedFs::new());
+    let server = server_of(Arc::clone(&fs) as Arc<_>);
+    let mut client = Client::connect(&server).await;
+    let root = client.mount().await;
+    let file = client.create(&root, "f").await;
+    let read = Args::new().opaque(&file).u64(0).u32(1 << 20);
+    let mut clients = vec![client];
+    while clients.len() < 17 {
+        clients.push(Client::connect(&server).await);
+    }
+    for client in &mut clients {
+        for xid in 0..40 {
+            client.send(xid, NFS, (READ, &read)).await;
+        }
+    }
+    // All 17 together could have so many, 1 MiB each, if the server were theirs alone.
+    let crowd = fs.wait_for(511);
+    let moment = std::time::Duration::from_millis(500);
+    let is_crowded = tokio::time::timeout(moment, crowd).await.is_ok();
+    let mut other = Client::connect_from(&server, [127, 0, 0, 2]).await;
+    let answered = other.nfs(NULL, Args::new());
+    let patience = std::time::Duration::from_secs(2);
+    tokio::time::timeout(patience, answered).await.unwrap();
+    assert!(!is_crowded);
 }
 
 #[tokio::test]
