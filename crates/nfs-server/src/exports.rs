@@ -264,6 +264,14 @@ impl ExportTable {
         removed
     }
 
+    /// Nothing is awaited as this path any more.
+    pub(crate) fn give_up(&self, path: &str) {
+        let mut tables = self.tables.write();
+        tables.awaited.retain(|awaited| awaited.path != path);
+        drop(tables);
+        self.changed.notify_waiters();
+    }
+
     /// Takes the export of this path and number away for a while.
     pub(crate) fn suspend(&self, path: &str, fs_id: u64) -> bool {
         let mut tables = self.tables.write();
@@ -420,6 +428,19 @@ mod tests {
         export(&table, "/a", 1).unwrap();
         check(1, "Exported");
         check(3, "Unknown");
+    }
+
+    #[test]
+    fn what_is_given_up_is_unknown() {
+        let awaited = ["/a", "/b"].map(|path| Awaited {
+            path: path.to_owned(),
+            fs_id: None,
+        });
+        let table = ExportTable::awaiting(awaited.into());
+        table.give_up("/a");
+        assert!(matches!(table.by_fs_id(1), Found::Awaited));
+        table.give_up("/b");
+        assert!(matches!(table.by_fs_id(1), Found::Unknown));
     }
 
     #[test]

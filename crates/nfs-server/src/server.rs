@@ -120,6 +120,12 @@ impl NfsServer {
         self.service.exports.remove(path, fs_id)
     }
 
+    /// Nothing will be exported as this path after all: clients that wait for it are not told to
+    /// wait any longer. What is exported stays.
+    pub fn give_up(&self, path: &str) {
+        self.service.exports.give_up(path);
+    }
+
     /// Ends that export for a while: clients are told to wait until it is exported again, or
     /// ended by [`NfsServer::unexport`]. False if there was none.
     pub fn suspend(&self, path: &str, fs_id: u64) -> bool {
