@@ -8,7 +8,7 @@ mod tests;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clock::{Clock, Task, spawn_named};
-use model::{Secret, Timestamp};
+use model::{Secret, ShareSettings, Timestamp};
 use mqtt_rpc::callee::{Callee, FjallStore, Limits, Recovered, StoreError};
 use nfs_server::{Awaited, HandleKey, NfsConfig, NfsServer};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -24,7 +24,10 @@ use crate::{
     identity::Identity,
     limits::CACHE_FREE_BYTES_MIN,
     methods::Methods,
-    shares::{NfsShares, Reconciler, ReconcilerConfig, ShareFactory, SharesHandle, WantedFile},
+    shares::{
+        NfsShares, Place, Reconciler, ReconcilerConfig, ShareFactory, SharesHandle, WantedFile,
+        plan,
+    },
     status::StatusSource,
 };
 
@@ -226,12 +229,18 @@ impl OpenDir {
         })
     }
 
-    /// The shares of the last intent: their clients wait until each is open, and do not take
-    /// their files for gone.
+    /// The shares of the last intent that have been open: their clients wait until each is open
+    /// again, and do not take their files for gone.
     fn awaited(&self, config: &GatewayConfig) -> Result<Vec<Awaited>, StartError> {
         let wanted = WantedFile(self.dir.wanted_file()).load();
         let wanted = wanted.map_err(|e| unreadable(&config.data_dir, "wanted.json", e))?;
-        let awaited = wanted.intent.shares.iter().map(|share| Awaited {
+        // One that never was has no clients; awaited, it would keep those of removed shares waiting.
+        let has_cache = |share: &&ShareSettings| {
+            let dir = config.cache_dir.join(Place::of(share).as_str());
+            dir.try_exists().unwrap_or(true)
+        };
+        let planned = plan(&wanted.intent).shares.into_iter();
+        let awaited = planned.filter(has_cache).map(|share| Awaited {
             path: share.export_path(),
             // Its cache has a part in it, and is not open yet.
             fs_id: None,

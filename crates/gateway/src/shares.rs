@@ -13,6 +13,7 @@ mod actions;
 mod events;
 mod express;
 mod factory;
+mod gate;
 mod jobs;
 mod ledger;
 mod nfs_shares;
@@ -32,8 +33,9 @@ pub(crate) mod tests;
 pub(crate) use events::SharesHandle;
 pub(crate) use factory::{Share, ShareFactory};
 pub(crate) use nfs_shares::NfsShares;
+pub(crate) use overlap::plan;
 pub(crate) use reconciler::{Reconciler, ReconcilerConfig};
 pub(crate) use snapshot::Snapshot;
 #[cfg(test)]
 pub(crate) use snapshot::{Line, LineState};
-pub(crate) use wanted::WantedFile;
+pub(crate) use wanted::{Place, WantedFile};

@@ -92,6 +92,20 @@ async fn intent_makes_shares_and_status_tells_of_them() {
 }
 
 #[tokio::test]
+async fn after_a_restart_clients_wait_for_the_shares_that_have_been_open() {
+    let site = Site::start().await;
+    site.world
+        .fail_bucket(Some(model::ErrorCode::BucketNotFound));
+    site.want(2, &[share("a"), share("never")]).await;
+    site.gateway.shutdown().await;
+    let config = config(site.dir.path());
+    let opened = OpenDir::open(&config, Clock::system().wall()).await;
+    let awaited = opened.unwrap().awaited(&config).unwrap();
+    let paths: Vec<&str> = awaited.iter().map(|a| a.path.as_str()).collect();
+    assert_eq!(paths, ["/a"]);
+}
+
+#[tokio::test]
 async fn what_others_changed_reaches_the_share_it_concerns() {
     let site = Site::start().await;
     let notice = |share: &str, from: &str| model::ChangeNotice {

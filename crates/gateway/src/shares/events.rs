@@ -29,8 +29,8 @@ pub(super) enum Event {
         place: Place,
         failure: Option<Failure>,
     },
-    /// A share's tasks have ended.
-    Closed { place: Place },
+    /// A share's tasks have ended, and its directory is gone if it was to go.
+    Closed { place: Place, is_gone: bool },
     /// Everything is to be closed.
     Shutdown { done: oneshot::Sender<()> },
 }

@@ -19,6 +19,8 @@ pub(crate) trait ShareFactory: Send + Sync + 'static {
     /// Mends the cache in a directory that nobody has open; what was found. With `data`, all data
     /// is read.
     async fn repair(&self, dir: &Path, data: bool) -> Result<ShareCheck, Failure>;
+    /// No share will be served by this path: clients that wait for it need not wait.
+    fn give_up(&self, path: &str);
     /// A removed share and its directory are gone. What went with the directory, if that was lost
     /// before all was in the bucket.
     async fn forget(&self, dir: &Path) -> Option<LostCache>;
@@ -35,6 +37,8 @@ pub(crate) trait Share: Send + Sync + 'static {
     fn hide(&self, settings: &ShareSettings, fs_id: u64);
     /// Tells clients to wait: the share is closed, and will be opened again.
     fn suspend(&self, settings: &ShareSettings, fs_id: u64);
+    /// Whether no call of a client is under way. Once true after [`Share::hide`], it stays so.
+    fn is_idle(&self) -> bool;
     /// What it is doing.
     fn status(&self) -> ShareStatus;
     /// What happened in it since this was asked last.

@@ -1,6 +1,10 @@
 //! Shares that pretend: a bucket that can be taken away, and data that is dirty when told so.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use model::{
@@ -28,6 +32,11 @@ struct State {
     /// The call that panics.
     panics: Option<&'static str>,
     dirty_bytes: BTreeMap<String, u64>,
+    /// Shares with calls under way.
+    busy: BTreeSet<String>,
+    /// What is found to be dirty when a share is closed.
+    dirty_at_close: Option<u64>,
+    given_up: Vec<String>,
     slow_sync: bool,
     /// With the numbers of their places.
     served: BTreeMap<String, (u64, ShareSettings)>,
@@ -60,6 +69,26 @@ impl World {
             .lock()
             .dirty_bytes
             .insert(share.to_owned(), bytes);
+    }
+
+    /// Whether a client's call is under way in a share.
+    pub(crate) fn set_busy(&self, share: &str, is_busy: bool) {
+        let mut state = self.state.lock();
+        if is_busy {
+            state.busy.insert(share.to_owned());
+        } else {
+            state.busy.remove(share);
+        }
+    }
+
+    /// The next share that is closed turns out to hold so many bytes.
+    pub(crate) fn dirty_at_close(&self, bytes: u64) {
+        self.state.lock().dirty_at_close = Some(bytes);
+    }
+
+    /// Paths that clients need not wait for.
+    pub(crate) fn given_up(&self) -> Vec<String> {
+        self.state.lock().given_up.clone()
     }
 
     pub(crate) fn slow_sync(&self) {
@@ -114,6 +143,10 @@ impl ShareFactory for FakeShares {
         })
     }
 
+    fn give_up(&self, path: &str) {
+        self.0.state.lock().given_up.push(path.to_owned());
+    }
+
     async fn forget(&self, _: &Path) -> Option<LostCache> {
         None
     }
@@ -147,6 +180,11 @@ impl Share for FakeShare {
 
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {
         self.hide(settings, fs_id);
+    }
+
+    fn is_idle(&self) -> bool {
+        let state = self.world.state.lock();
+        !state.busy.contains(self.settings.name.as_str())
     }
 
     fn take_events(&self) -> Vec<FsEvent> {
@@ -198,5 +236,9 @@ impl Share for FakeShare {
     async fn close(&self) {
         self.world.enter("close");
         self.world.note("close", &self.settings);
+        let dirty = self.world.state.lock().dirty_at_close.take();
+        if let Some(bytes) = dirty {
+            self.world.set_dirty(self.settings.name.as_str(), bytes);
+        }
     }
 }

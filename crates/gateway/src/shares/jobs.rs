@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::{
     events::{Event, OpenOutcome},
     factory::{Share, ShareFactory},
-    run::{Goal, Opened, Repair},
+    run::{Goal, Opened, Repair, is_over},
     wanted::Place,
 };
 use crate::{
@@ -131,7 +131,7 @@ impl Opening {
     }
 }
 
-/// Ends a share's tasks; removes its directory if it has no further use.
+/// Ends a share's tasks; removes its directory if that is wanted, and nothing in it is needed.
 pub(super) async fn close_job(
     share: Arc<dyn Share>,
     remove: Option<PathBuf>,
@@ -140,18 +140,21 @@ pub(super) async fn close_job(
 ) {
     let closing = async {
         share.close().await;
-        drop(share);
         Ok(())
     };
     if let Err(failure) = caught("closing the share", closing).await {
         warn!(place = place.as_str(), error = %failure.message, "a share was not closed in order");
     }
+    // Looked at once more: what was seen before may have been a moment between two changes.
+    let remove = remove.filter(|_| is_over(&*share));
+    drop(share);
+    let is_gone = remove.is_some();
     if let Some(dir) = remove
         && let Err(error) = tokio::fs::remove_dir_all(&dir).await
     {
         warn!(dir = %dir.display(), %error, "cannot remove the cache of a removed share");
     }
-    send(&events, Event::Closed { place }).await;
+    send(&events, Event::Closed { place, is_gone }).await;
 }
 
 async fn send(events: &mpsc::Sender<Event>, event: Event) {

@@ -31,6 +31,7 @@ use super::{
     actions,
     express::Teller,
     factory::{Share, ShareFactory},
+    gate::Gate,
     ledger::{Ledger, Noting},
     paced_vfs::PacedVfs,
 };
@@ -185,6 +186,7 @@ impl ShareFactory for NfsShares {
             bucket,
             keys,
             throttle,
+            gate: Arc::default(),
         }))
     }
 
@@ -196,6 +198,10 @@ impl ShareFactory for NfsShares {
             tracing::error!(dir = %dir.display(), lost = ?report.lost, "a repair has found lost bytes");
         }
         Ok(actions::shortened(report))
+    }
+
+    fn give_up(&self, path: &str) {
+        self.server.give_up(path);
     }
 
     async fn forget(&self, dir: &Path) -> Option<LostCache> {
@@ -235,6 +241,7 @@ struct NfsShare {
     bucket: BucketSettings,
     keys: Arc<ReplaceableKeys>,
     throttle: Arc<Throttle>,
+    gate: Arc<Gate>,
 }
 
 impl NfsShare {
@@ -260,13 +267,16 @@ impl Share for NfsShare {
         };
         let path = settings.export_path();
         let fs = Arc::clone(&self.fs) as Arc<dyn vfs::Vfs>;
-        let fs = Arc::new(PacedVfs::new(fs, Arc::clone(&self.throttle)));
+        let (throttle, gate) = (Arc::clone(&self.throttle), Arc::clone(&self.gate));
+        let fs = Arc::new(PacedVfs::new(fs, throttle, gate));
+        self.gate.open();
         let exported = self.server.export(&path, fs, options);
         self.teller.lock().begin();
         exported.map_err(|error| Failure::new(ErrorCode::InvalidArgument, chain(&error)))
     }
 
     fn hide(&self, settings: &ShareSettings, fs_id: u64) {
+        self.gate.shut();
         let path = settings.export_path();
         self.server.unexport(&path, self.export_id(fs_id));
     }
@@ -274,6 +284,10 @@ impl Share for NfsShare {
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {
         let path = settings.export_path();
         self.server.suspend(&path, self.export_id(fs_id));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.gate.is_empty()
     }
 
     fn status(&self) -> ShareStatus {

@@ -44,7 +44,7 @@ impl Notices {
                 Told::Served
             }
             Phase::Failed { failure, .. } => Told::Failed(failure.clone()),
-            Phase::Idle | Phase::Opening | Phase::Draining(_) | Phase::Closing(_) => return,
+            Phase::Idle | Phase::Opening | Phase::Draining(_) | Phase::Closing => return,
         };
         if self.told.get(place) == Some(&now) {
             return;

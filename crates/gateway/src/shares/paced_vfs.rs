@@ -1,4 +1,5 @@
-//! A file system whose clients write and read no faster than a share's settings say.
+//! A file system whose clients write and read no faster than a share's settings say, and whose calls
+//! are counted.
 
 use std::sync::Arc;
 
@@ -10,16 +11,23 @@ use vfs::{
     Name, ReadReply, Rename, SetAttributes, Stability, Vfs, VfsResult,
 };
 
-/// All of one file system; content at the pace of a [`Throttle`]. What waits is bounded by the calls
-/// that the server of a protocol takes at a time.
+use super::gate::Gate;
+
+/// All of one file system, through a [`Gate`]; content at the pace of a [`Throttle`]. What waits is
+/// bounded by the calls that the server of a protocol takes at a time.
 pub(crate) struct PacedVfs {
     inner: Arc<dyn Vfs>,
     throttle: Arc<Throttle>,
+    gate: Arc<Gate>,
 }
 
 impl PacedVfs {
-    pub(crate) fn new(inner: Arc<dyn Vfs>, throttle: Arc<Throttle>) -> Self {
-        Self { inner, throttle }
+    pub(super) fn new(inner: Arc<dyn Vfs>, throttle: Arc<Throttle>, gate: Arc<Gate>) -> Self {
+        Self {
+            inner,
+            throttle,
+            gate,
+        }
     }
 }
 
@@ -34,6 +42,7 @@ impl Vfs for PacedVfs {
     }
 
     async fn attributes(&self, inode: Inode) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.attributes(inode).await
     }
 
@@ -44,10 +53,12 @@ impl Vfs for PacedVfs {
         set: SetAttributes,
         guard: Option<FileTime>,
     ) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.set_attributes(caller, inode, set, guard).await
     }
 
     async fn lookup(&self, caller: &Caller, dir: Inode, name: &str) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.lookup(caller, dir, name).await
     }
 
@@ -56,10 +67,12 @@ impl Vfs for PacedVfs {
         caller: &Caller,
         inode: Inode,
     ) -> VfsResult<Vec<ExtendedAttribute>> {
+        let _entered = self.gate.enter()?;
         self.inner.extended_attributes(caller, inode).await
     }
 
     async fn read_link(&self, caller: &Caller, inode: Inode) -> VfsResult<String> {
+        let _entered = self.gate.enter()?;
         self.inner.read_link(caller, inode).await
     }
 
@@ -70,6 +83,7 @@ impl Vfs for PacedVfs {
         offset: u64,
         count: u32,
     ) -> VfsResult<ReadReply> {
+        let _entered = self.gate.enter()?;
         let reply = self.inner.read(caller, inode, offset, count).await?;
         // After it is known how much there is.
         let bytes = reply.bytes.len() as u64;
@@ -85,6 +99,7 @@ impl Vfs for PacedVfs {
         bytes: Bytes,
         stability: Stability,
     ) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         let len = bytes.len() as u64;
         self.throttle.pass(Direction::Write, len).await;
         self.inner
@@ -93,6 +108,7 @@ impl Vfs for PacedVfs {
     }
 
     async fn commit(&self, caller: &Caller, inode: Inode) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.commit(caller, inode).await
     }
 
@@ -104,6 +120,7 @@ impl Vfs for PacedVfs {
         mode: CreateMode,
         set: SetAttributes,
     ) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.create(caller, dir, name, mode, set).await
     }
 
@@ -114,6 +131,7 @@ impl Vfs for PacedVfs {
         name: &Name,
         set: SetAttributes,
     ) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner.make_dir(caller, dir, name, set).await
     }
 
@@ -125,20 +143,24 @@ impl Vfs for PacedVfs {
         target: &str,
         set: SetAttributes,
     ) -> VfsResult<Attributes> {
+        let _entered = self.gate.enter()?;
         self.inner
             .make_symlink(caller, dir, name, target, set)
             .await
     }
 
     async fn remove(&self, caller: &Caller, dir: Inode, name: &Name) -> VfsResult<()> {
+        let _entered = self.gate.enter()?;
         self.inner.remove(caller, dir, name).await
     }
 
     async fn remove_dir(&self, caller: &Caller, dir: Inode, name: &Name) -> VfsResult<()> {
+        let _entered = self.gate.enter()?;
         self.inner.remove_dir(caller, dir, name).await
     }
 
     async fn rename(&self, caller: &Caller, rename: Rename<'_>) -> VfsResult<()> {
+        let _entered = self.gate.enter()?;
         self.inner.rename(caller, rename).await
     }
 
@@ -149,10 +171,12 @@ impl Vfs for PacedVfs {
         after: Cookie,
         count: usize,
     ) -> VfsResult<DirPage> {
+        let _entered = self.gate.enter()?;
         self.inner.read_dir(caller, dir, after, count).await
     }
 
     async fn usage(&self) -> VfsResult<FsUsage> {
+        let _entered = self.gate.enter()?;
         self.inner.usage().await
     }
 }
@@ -183,7 +207,7 @@ mod tests {
         };
         let throttle = Arc::new(Throttle::new(clock.clone(), bandwidth));
         let inner = Arc::new(MemFs::new(clock.clone()));
-        let fs = PacedVfs::new(inner, Arc::clone(&throttle));
+        let fs = PacedVfs::new(inner, Arc::clone(&throttle), Arc::default());
         let (caller, name) = (Caller::root(), Name::from_bytes(b"f").unwrap());
         let (mode, set) = (CreateMode::Guarded, SetAttributes::default());
         let made = fs.create(&caller, fs.root(), &name, mode, set).await;
@@ -210,5 +234,41 @@ mod tests {
         let began = clock.now();
         write(0).await.unwrap();
         assert!(clock.now() - began < Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waits_is_under_way_and_behind_a_shut_gate_none_begins() {
+        let clock = Clock::of_runtime(Timestamp::from_millis(0));
+        let limits = LineLimits {
+            write_bytes_per_s: MIB,
+            ..LineLimits::default()
+        };
+        let bandwidth = Bandwidth {
+            limits,
+            ..Bandwidth::default()
+        };
+        let throttle = Arc::new(Throttle::new(clock.clone(), bandwidth));
+        let inner = Arc::new(MemFs::new(clock.clone()));
+        let gate = Arc::<Gate>::default();
+        let fs = PacedVfs::new(inner, throttle, Arc::clone(&gate));
+        let (caller, name) = (Caller::root(), Name::from_bytes(b"f").unwrap());
+        let (mode, set) = (CreateMode::Guarded, SetAttributes::default());
+        let made = fs.create(&caller, fs.root(), &name, mode, set).await;
+        let inode = made.unwrap().inode;
+        assert!(gate.is_empty());
+        let bytes = Bytes::from(vec![1; 4 << 20]);
+        let write = fs.write(&caller, inode, 0, bytes, Stability::Unstable);
+        let meanwhile = async {
+            clock.sleep(Duration::from_secs(1)).await;
+            gate.shut();
+            assert!(!gate.is_empty());
+            let refused = fs.attributes(inode).await.unwrap_err();
+            assert_eq!(refused.kind(), vfs::ErrorKind::Stale);
+        };
+        let (written, ()) = futures::join!(write, meanwhile);
+        written.unwrap();
+        assert!(gate.is_empty());
+        gate.open();
+        fs.attributes(inode).await.unwrap();
     }
 }

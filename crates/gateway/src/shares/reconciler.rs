@@ -106,7 +106,7 @@ impl Reconciler {
                     run.bucket_failure = failure;
                 }
             }
-            Event::Closed { place } => self.apply_closed(&place).await,
+            Event::Closed { place, is_gone } => self.apply_closed(&place, is_gone).await,
             // The loop ends with it.
             Event::Shutdown { .. } => {}
         }
@@ -174,6 +174,13 @@ impl Reconciler {
             run.goal = goal;
             run.settings = settings.clone();
         }
+        let path_of = ShareSettings::export_path;
+        let served: Vec<String> = plan.shares.iter().map(|s| path_of(s)).collect();
+        for path in wanted.retired.iter().map(path_of) {
+            if !served.contains(&path) {
+                self.config.factory.give_up(&path);
+            }
+        }
         self.refused = plan.refused;
         self.wanted = wanted;
     }
@@ -225,13 +232,12 @@ impl Reconciler {
         }
     }
 
-    async fn apply_closed(&mut self, place: &Place) {
+    async fn apply_closed(&mut self, place: &Place, is_gone: bool) {
         let Some(run) = self.runs.get_mut(place) else {
             return;
         };
-        let forget = matches!(run.phase, Phase::Closing(AfterClose::Forget));
         run.phase = Phase::Idle;
-        if forget && run.goal == Goal::Drain {
+        if is_gone && run.goal == Goal::Drain {
             self.forget(place).await;
         }
     }
@@ -310,7 +316,7 @@ impl Reconciler {
             (Phase::Serving(_), Goal::Serve) => Ok(()),
             (Phase::Failed { failure, .. }, _) => Err(failure.clone()),
             (_, Goal::Drain) => Err(Failure::new(ErrorCode::NotFound, "the share was removed")),
-            (Phase::Idle | Phase::Opening | Phase::Draining(_) | Phase::Closing(_), _) => return,
+            (Phase::Idle | Phase::Opening | Phase::Draining(_) | Phase::Closing, _) => return,
         };
         run.restarts.answer(&outcome);
     }
@@ -338,7 +344,7 @@ impl Reconciler {
         let Some(run) = self.runs.get_mut(place) else {
             return;
         };
-        let Some(opened) = run.take_opened(Phase::Closing(after)) else {
+        let Some(opened) = run.take_opened(Phase::Closing) else {
             return;
         };
         match after {

@@ -38,7 +38,7 @@ pub(super) enum Phase {
     /// Its uploads; no client gets in.
     Draining(Opened),
     /// Its tasks to end.
-    Closing(AfterClose),
+    Closing,
     /// The time of the next attempt.
     Failed { failure: Failure, retry_at: Instant },
 }
@@ -56,7 +56,7 @@ pub(super) struct Opened {
 pub(super) enum AfterClose {
     /// It is opened again.
     Reopen,
-    /// Its directory is removed.
+    /// Its directory is removed, if nothing in it is needed after all.
     Forget,
 }
 
@@ -125,9 +125,9 @@ impl Run {
     pub(super) fn next(&self) -> Next {
         match (&self.phase, self.goal) {
             (Phase::Idle, _) => Next::Open,
-            (Phase::Opening | Phase::Closing(_) | Phase::Failed { .. }, _) => Next::Wait,
+            (Phase::Opening | Phase::Closing | Phase::Failed { .. }, _) => Next::Wait,
             (Phase::Serving(_), Goal::Drain) => Next::Hide,
-            (Phase::Draining(opened), Goal::Drain) if is_clean(&*opened.share) => {
+            (Phase::Draining(opened), Goal::Drain) if is_over(&*opened.share) => {
                 Next::Close(AfterClose::Forget)
             }
             (Phase::Draining(_), Goal::Drain) => Next::Wait,
@@ -204,14 +204,14 @@ impl Run {
         match &self.phase {
             Phase::Failed { failure, .. } => Some(failure),
             Phase::Serving(_) | Phase::Draining(_) => self.bucket_failure.as_ref(),
-            Phase::Idle | Phase::Opening | Phase::Closing(_) => None,
+            Phase::Idle | Phase::Opening | Phase::Closing => None,
         }
     }
 
     pub(super) fn opened(&self) -> Option<&Opened> {
         match &self.phase {
             Phase::Serving(opened) | Phase::Draining(opened) => Some(opened),
-            Phase::Idle | Phase::Opening | Phase::Closing(_) | Phase::Failed { .. } => None,
+            Phase::Idle | Phase::Opening | Phase::Closing | Phase::Failed { .. } => None,
         }
     }
 
@@ -224,7 +224,7 @@ impl Run {
 
     /// Closes it, because the gateway stops.
     pub(super) async fn end(mut self, fs_id: u64) {
-        let closing = matches!(self.phase, Phase::Closing(_));
+        let closing = matches!(self.phase, Phase::Closing);
         if let Some(job) = self.job.take().filter(|_| closing) {
             job.join().await;
         }
@@ -293,6 +293,12 @@ fn needs_reopen(old: &ShareSettings, new: &ShareSettings) -> bool {
         s
     };
     engine(old) != engine(new)
+}
+
+/// Whether nothing that clients have asked of it, or may still be asking, would go with its cache.
+/// Calls first: the last of them may leave something to be uploaded.
+pub(super) fn is_over(share: &dyn Share) -> bool {
+    share.is_idle() && is_clean(share)
 }
 
 /// Whether everything it held is in the bucket.

@@ -268,6 +268,63 @@ async fn a_removed_share_is_emptied_first_even_across_a_restart() {
 }
 
 #[tokio::test]
+async fn a_removed_share_waits_for_calls_that_are_under_way_and_for_what_they_leave() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.set_busy("a", true);
+    for _ in 0..3 {
+        site.handle.want(intent(2, &[])).await;
+    }
+    assert!(world.served().is_empty());
+    assert!(site.state_of("a").is_some());
+    assert_eq!(world.log(), ["open a", "serve a"]);
+    world.set_dirty("a", 5);
+    world.set_busy("a", false);
+    site.handle.want(intent(2, &[])).await;
+    assert_eq!(world.log(), ["open a", "serve a"]);
+    world.set_dirty("a", 0);
+    site.until(|site| site.state_of("a").is_none()).await;
+}
+
+#[tokio::test]
+async fn a_removed_share_that_has_something_left_when_it_is_closed_is_opened_again() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.dirty_at_close(5);
+    site.handle.want(intent(2, &[])).await;
+    site.until(|_| world.log().len() == 4).await;
+    assert_eq!(world.log(), ["open a", "serve a", "close a", "open a"]);
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("cache")).unwrap().count(),
+        1
+    );
+    world.set_dirty("a", 0);
+    site.until(|site| site.state_of("a").is_none()).await;
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("cache")).unwrap().count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_removed_share_unless_another_takes_its_path() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::<World>::default());
+    world.fail_bucket(Some(ErrorCode::BucketNotFound));
+    let site = Site::start(dir.path(), &world);
+    let shares = [share("a"), share("b")];
+    site.handle.want(intent(1, &shares)).await;
+    site.reaches(1).await;
+    let mut elsewhere = share("b");
+    elsewhere.bucket.prefix = "elsewhere/".into();
+    site.handle.want(intent(2, &[elsewhere])).await;
+    assert_eq!(world.given_up(), ["/a"]);
+}
+
+#[tokio::test]
 async fn a_removed_share_that_is_wanted_again_keeps_what_it_holds() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
     let site = Site::start(dir.path(), &world);
