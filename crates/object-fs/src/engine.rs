@@ -102,6 +102,8 @@ pub(crate) struct Identity {
     pub(crate) share: u64,
     /// Grows by one with each start.
     pub(crate) start: u64,
+    /// Random, for this start: a copy of the cache that is put back counts the same starts again.
+    pub(crate) nonce: u64,
 }
 
 /// Counters that change with names.

@@ -219,7 +219,7 @@ impl Vfs for ObjectFs {
 
     fn write_verifier(&self) -> u64 {
         let identity = self.engine.identity;
-        identity.share.rotate_left(32) ^ identity.start
+        identity.share.rotate_left(32) ^ identity.start ^ identity.nonce
     }
 
     async fn attributes(&self, inode: Inode) -> VfsResult<Attributes> {

@@ -225,6 +225,7 @@ async fn begin(index: &Index, clock: &Clock) -> Result<(Identity, Namespace), Tr
         None => getrandom::u64().map_err(Trouble::Random)?,
     };
     let start = number(META_START)?.unwrap_or(0) + 1;
+    let nonce = getrandom::u64().map_err(Trouble::Random)?;
     batch.put(Table::Meta, META_SHARE, share.to_be_bytes());
     batch.put(Table::Meta, META_START, start.to_be_bytes());
     let namespace = match index.get(Table::Meta, META_COUNTERS.as_bytes())? {
@@ -247,7 +248,12 @@ async fn begin(index: &Index, clock: &Clock) -> Result<(Identity, Namespace), Tr
         }
     };
     index.durable(index.submit(batch)).await?;
-    Ok((Identity { share, start }, namespace))
+    let identity = Identity {
+        share,
+        start,
+        nonce,
+    };
+    Ok((identity, namespace))
 }
 
 /// Inodes serve as cookies, of which 0 to 2 belong to the edges.

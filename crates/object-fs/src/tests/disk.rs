@@ -43,6 +43,32 @@ async fn a_share_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_cache_that_is_put_back_has_another_write_verifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemStore::new(Clock::system()));
+    let verifier = async || open(dir.path(), &store).await.unwrap().write_verifier();
+    verifier().await;
+    let (cache, copy) = (dir.path().join("share"), dir.path().join("copy"));
+    copy_dir(&cache, &copy);
+    let before = verifier().await;
+    std::fs::remove_dir_all(&cache).unwrap();
+    std::fs::rename(&copy, &cache).unwrap();
+    assert_ne!(verifier().await, before);
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_directory_belongs_to_one_engine() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(MemStore::new(Clock::system()));
