@@ -244,12 +244,9 @@ impl Owner {
     async fn handle_online(&mut self, channels: Vec<Online>) {
         let mut of_gateway: HashMap<GatewayId, Vec<Online>> = HashMap::new();
         for online in channels {
-            if let Some(id) = gateway_of(&online.client_id) {
+            if let Some(id) = self.gateway_of(&online.client_id).await {
                 of_gateway.entry(id).or_default().push(online);
             }
-        }
-        for id in of_gateway.keys() {
-            self.know(id).await;
         }
         for id in self.app.view.ids() {
             let now_online = of_gateway.get(&id).map_or(&[][..], Vec::as_slice);
@@ -264,9 +261,7 @@ impl Owner {
         }
         for (id, channels) in of_gateway {
             let newest = channels.into_iter().max_by_key(|c| c.since);
-            if let Some(newest) = newest
-                && self.know(&id).await
-            {
+            if let Some(newest) = newest {
                 self.greet(
                     &id,
                     &newest.client_id,
@@ -279,12 +274,9 @@ impl Owner {
     }
 
     async fn handle_presence(&mut self, presence: Presence) {
-        let Some(id) = gateway_of(&presence.client_id) else {
+        let Some(id) = self.gateway_of(&presence.client_id).await else {
             return;
         };
-        if !self.know(&id).await {
-            return;
-        }
         match presence.kind {
             PresenceKind::Connect {
                 address,
@@ -342,6 +334,20 @@ impl Owner {
             }
         }
         self.app.publish_gateway(id).await;
+    }
+
+    /// The gateway whose client this is. A client of another group may have the same device ID; it
+    /// is somebody else.
+    pub(super) async fn gateway_of(&self, client_id: &ClientId) -> Option<GatewayId> {
+        let id: GatewayId = client_id.device().parse().ok()?;
+        if !self.know(&id).await {
+            return None;
+        }
+        let is_its = self
+            .app
+            .view
+            .update(&id, |live| live.client_id == *client_id);
+        (is_its == Some(true)).then_some(id)
     }
 
     /// Whether this is one of our gateways; one that was made since the start is learnt now.
@@ -487,8 +493,4 @@ async fn recv(receiver: &mut Option<BusReceiver>) -> Option<BusEvent> {
         Some(receiver) => receiver.recv().await,
         None => std::future::pending().await,
     }
-}
-
-pub(super) fn gateway_of(client_id: &ClientId) -> Option<GatewayId> {
-    client_id.device().parse().ok()
 }

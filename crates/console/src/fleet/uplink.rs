@@ -9,10 +9,7 @@ use model::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{
-    owner::{Owner, gateway_of},
-    rates,
-};
+use super::{owner::Owner, rates};
 use crate::{
     error::ApiResult,
     limits::{EVENT_MESSAGE_LEN_MAX, INTENT_RESEND_INTERVAL},
@@ -21,12 +18,9 @@ use crate::{
 
 impl Owner {
     pub(super) async fn handle_uplink(&mut self, uplink: Uplink) {
-        let Some(id) = gateway_of(&uplink.from) else {
+        let Some(id) = self.gateway_of(&uplink.from).await else {
             return;
         };
-        if !self.know(&id).await {
-            return;
-        }
         // The broker's clock, unless it is ahead of ours.
         let at = uplink.at.min(self.app.clock.wall());
         self.batch.note_seen(&id, at, None);

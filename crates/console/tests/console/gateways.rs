@@ -43,6 +43,34 @@ async fn a_gateway_joins_with_its_bundle_once_and_gets_a_credential_of_its_own()
 }
 
 #[tokio::test]
+async fn a_client_of_another_group_is_not_the_gateway_whose_name_it_has() {
+    let f = Fixture::start().await;
+    let (gateway, other) = (f.join_gateway().await, f.join_gateway().await);
+    let id = gateway.id.clone();
+    gateway.client.disconnect();
+    f.until_gateway(&id, |g| g["state"] == "offline").await;
+    let before = f.gateway(&id).await;
+    let credential = model::Credential {
+        access_key_id: "another".into(),
+        secret: model::Secret::new("s"),
+    };
+    let namesake = format!("GID_other@@@{id}").parse().unwrap();
+    let registered = as_bus(&f.bus).register(&namesake, &credential, None);
+    registered.await.unwrap();
+    let client = f.bus.connect(&namesake, "another").unwrap();
+    let status = serde_json::to_vec(&model::StatusMessage(model::GatewayStatus {
+        gateway: id.clone(),
+        ..other.status(0, 7)
+    }));
+    let topic = format!("csg_status/{id}").parse().unwrap();
+    client.publish(&topic, status.unwrap().into());
+    // What comes later is known, so what came before has been seen.
+    other.report_status(0, 5);
+    f.until_gateway(&other.id, |g| !g["status"].is_null()).await;
+    assert_eq!(f.gateway(&id).await, before);
+}
+
+#[tokio::test]
 async fn a_new_bundle_voids_the_one_before() {
     let f = Fixture::start().await;
     let (id, old) = f.create_gateway().await;
