@@ -3,6 +3,7 @@
 //! One owner loop ([`owner`]) takes what comes from the message queue; only it writes the
 //! [`View`] that requests read. What must not be lost goes to the database first.
 
+mod ahead;
 pub(crate) mod calls;
 mod conflict;
 mod credentials;

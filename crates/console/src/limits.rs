@@ -49,6 +49,12 @@ pub(crate) const QUERY_AGE_MAX: Duration = Duration::from_secs(60);
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// A gateway whose report is behind gets its intent again, at most this often.
 pub(crate) const INTENT_RESEND_INTERVAL: Duration = Duration::from_secs(10);
+/// Highest version of an intent that is believed of a gateway: what JSON's readers take for a whole
+/// number, and more changes than will ever be made.
+pub(crate) const INTENT_VERSION_MAX: u64 = 1 << 53;
+/// A gateway whose report is ahead of the database has its intent raised above it, at most this
+/// often: once is enough, unless it makes its versions up.
+pub(crate) const INTENT_RAISE_INTERVAL: Duration = Duration::from_mins(1);
 /// Two take-overs within this time are no broken line: two processes use one identity.
 pub(crate) const CONFLICT_WINDOW: Duration = Duration::from_mins(5);
 /// While they go on, the operator hears of it this often.

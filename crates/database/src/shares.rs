@@ -16,7 +16,7 @@ use crate::{
     error::{DatabaseError, Result},
     gateways::{no_gateway, parse},
     lent_keys::{Borrowed, forget_keys},
-    numbers::from_column,
+    numbers::{from_column, to_column},
 };
 
 /// A share and whose it is.
@@ -195,6 +195,24 @@ impl Database {
             self.insert_keys(&tx, gateway, &settings.name, borrowed)
                 .await?;
         }
+        let version = next_version(&tx, gateway).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+
+    /// Raises the version of a gateway's intent above `known`; the version that it has then.
+    ///
+    /// # Errors
+    /// There is no such gateway, or the database fails.
+    pub async fn raise_intent(&self, gateway: &GatewayId, known: u64) -> Result<u64> {
+        let tx = self.begin_serializable().await?;
+        let known = to_column(known);
+        gateway::Entity::update_many()
+            .col_expr(gateway::Column::IntentVersion, Expr::value(known))
+            .filter(gateway::Column::Id.eq(gateway.as_str()))
+            .filter(gateway::Column::IntentVersion.lt(known))
+            .exec(&tx)
+            .await?;
         let version = next_version(&tx, gateway).await?;
         tx.commit().await?;
         Ok(version)

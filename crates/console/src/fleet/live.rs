@@ -19,6 +19,8 @@ pub(crate) struct Live {
     pub(crate) wanted_version: u64,
     /// When the intent was last sent.
     pub(crate) intent_sent_at: Option<Timestamp>,
+    /// When the intent was last raised above what the gateway knows.
+    pub(crate) intent_raised_at: Option<Timestamp>,
     /// How far it says it has come, part by part.
     pub(crate) report: Option<IntentReport>,
     pub(crate) status: Option<StatusRecord>,
@@ -35,6 +37,7 @@ impl Live {
             conflicts: Conflicts::default(),
             wanted_version,
             intent_sent_at: None,
+            intent_raised_at: None,
             report: None,
             status: None,
             rates: None,

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{owner::Owner, rates};
 use crate::{
     error::ApiResult,
-    limits::{EVENT_MESSAGE_LEN_MAX, INTENT_RESEND_INTERVAL},
+    limits::{EVENT_MESSAGE_LEN_MAX, INTENT_RESEND_INTERVAL, INTENT_VERSION_MAX},
     stream::Item,
 };
 
@@ -84,7 +84,9 @@ impl Owner {
         let Some((resend, round_trip_ms)) = known else {
             return;
         };
+        let reported = record.status.intent_version;
         self.batch.add_status(record, round_trip_ms);
+        self.handle_version(id, reported).await;
         if resend {
             self.send_intent(id).await;
         }
@@ -122,6 +124,11 @@ impl Owner {
     }
 
     async fn handle_intent_report(&mut self, id: &GatewayId, report: IntentReport) {
+        let reported = report.version;
+        if reported > INTENT_VERSION_MAX {
+            tracing::warn!(gateway.id = %id, reported, "no gateway was ever told such a version");
+            return;
+        }
         self.app.view.update(id, |live| {
             // An older report that comes late says nothing new.
             if live
@@ -132,6 +139,7 @@ impl Owner {
                 live.report = Some(report);
             }
         });
+        self.handle_version(id, reported).await;
         self.app.publish_gateway_and_shares(id).await;
     }
 }

@@ -128,7 +128,8 @@ pub(crate) fn share(
     let error = without_keys.or_else(|| live.and_then(|l| error_of(&settings, l)));
     let reached = live.and_then(Live::reached_version);
     Share {
-        in_sync: error.is_none() && reached.is_some_and(|v| v >= intent_version),
+        // A version that was never told here is that of another time: see `ahead`.
+        in_sync: error.is_none() && reached == Some(intent_version),
         error,
         status: status.cloned(),
         status_at: report.map(|r| r.at.as_millis()),

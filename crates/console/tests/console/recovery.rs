@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{ErrorCode, Failure, ReplyBody};
 use serde_json::{Value, json};
 
-use crate::support::{FakeGateway, Fixture, share};
+use crate::support::{FakeGateway, Fixture, share, until};
 
 async fn issue(f: &Fixture, gateway: &FakeGateway) -> String {
     let body = json!({"method": "share.sync", "params": {"share": "projects"}});
@@ -98,6 +98,45 @@ async fn after_a_crash_shares_credentials_and_logins_are_what_they_were() {
     assert!(status.is_success());
     assert_eq!(shares["items"].as_array().unwrap().len(), 1);
     assert_eq!(f.console.first_password().map(|_| ()), None);
+}
+
+#[tokio::test]
+async fn a_console_that_was_restored_goes_on_above_what_its_gateway_knows() {
+    let f = Fixture::start().await;
+    let gateway = f.join_gateway().await;
+    let shares = format!("/api/v1/gateways/{}/shares", gateway.id);
+    f.post(&shares, share("projects", "p/")).await;
+    assert_eq!(gateway.next_intent().await.version, 1);
+    let one = format!("{shares}/projects");
+    // Told before the backup was put back.
+    for version in [1 << 60, 12] {
+        gateway.report_intent(version, vec![]);
+    }
+    let intent = gateway.next_intent().await;
+    assert_eq!((intent.version, intent.shares.len()), (13, 1));
+    assert_eq!(f.get(&one).await["in_sync"], false);
+    let raised = f.audit_entry("gateway.raise_intent", "succeeded").await;
+    assert_eq!(raised["actor"], "system");
+    assert_eq!(raised["details"]["reported"], 12);
+    until("the operator is told", async || {
+        let events = f
+            .get(&format!("/api/v1/gateways/{}/events", gateway.id))
+            .await
+            .to_string();
+        events.contains("restore from a backup")
+    })
+    .await;
+    // It cannot make the console count up for ever.
+    gateway.report_status(99, 0);
+    f.until_gateway(&gateway.id, |g| g["reached_version"] == 99)
+        .await;
+    assert_eq!(f.gateway(&gateway.id).await["intent_version"], 13);
+    assert_eq!(f.get(&one).await["in_sync"], false);
+    gateway.report_status(13, 0);
+    until("the share is in sync", async || {
+        f.get(&one).await["in_sync"] == true
+    })
+    .await;
 }
 
 #[tokio::test]
