@@ -55,6 +55,8 @@ pub(crate) const INTENT_VERSION_MAX: u64 = 1 << 53;
 /// A gateway whose report is ahead of the database has its intent raised above it, at most this
 /// often: once is enough, unless it makes its versions up.
 pub(crate) const INTENT_RAISE_INTERVAL: Duration = Duration::from_mins(1);
+/// How old a gateway's word may be that all of a share is in the bucket.
+pub(crate) const CLEAN_STATUS_AGE_MAX: Duration = Duration::from_mins(2);
 /// Two take-overs within this time are no broken line: two processes use one identity.
 pub(crate) const CONFLICT_WINDOW: Duration = Duration::from_mins(5);
 /// While they go on, the operator hears of it this often.

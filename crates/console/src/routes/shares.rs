@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 use database::{Borrowed, ShareChange};
-use model::{GatewayId, Provider, ShareName, ShareSettings};
+use model::{ErrorCode, GatewayId, Provider, ShareName, ShareSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -18,6 +18,7 @@ use crate::{
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     fleet::{Notice, view},
+    limits::CLEAN_STATUS_AGE_MAX,
     share_checks::{self, Purpose},
     share_keys,
     stream::Item,
@@ -132,8 +133,11 @@ pub(super) async fn delete(
     let deed = deed("share.delete", &id, &name, details);
     let acting = Arc::clone(&app);
     let work = async move {
-        acting.database.share(&id, &name).await?;
+        let settings = acting.database.share(&id, &name).await?;
         refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
+        if settings.bucket.role.is_some() && !force {
+            refuse_unless_clean(&acting, &id, &name)?;
+        }
         if !forget_key {
             share_keys::refuse_loss(&acting, &id, Some(&name)).await?;
         }
@@ -258,6 +262,26 @@ fn dirty_bytes(app: &App, id: &GatewayId, name: &ShareName) -> u64 {
         .filter(|s| s.name == *name)
         .map(|s| s.dirty_bytes)
         .sum()
+}
+
+/// With the share goes the role that lends its gateway keys: what the gateway still holds must be in
+/// the bucket by the time the last of them are over. So it has to say that nothing is left.
+fn refuse_unless_clean(app: &App, id: &GatewayId, name: &ShareName) -> ApiResult<()> {
+    let now = app.clock.wall();
+    let live = app.view.get(id).filter(|live| live.channels.is_online());
+    let status = live.and_then(|live| live.status);
+    let recent = status.filter(|record| now.since(record.at) <= CLEAN_STATUS_AGE_MAX);
+    let is_clean = recent.is_some_and(|record| {
+        let share = record.status.shares.iter().find(|s| s.name == *name);
+        share.is_some_and(|s| s.dirty_bytes == 0 && s.dirty_files == 0 && s.upload_queue == 0)
+    });
+    if is_clean {
+        return Ok(());
+    }
+    let message = "the gateway does not say that all of this share is in the bucket, and gets no more \
+                   keys for it once it is deleted; wait until it is online and has uploaded \
+                   everything, or repeat with force=true";
+    Err(ApiError::new(ErrorCode::Conflict, message))
 }
 
 fn share_name(text: &str) -> ApiResult<ShareName> {

@@ -258,3 +258,33 @@ async fn the_keys_of_a_role_never_become_those_of_a_gateway() {
     let secret = &intent.shares[0].bucket.secret_access_key;
     assert_eq!(secret.expose(), "by-hand");
 }
+
+#[tokio::test]
+async fn a_share_with_a_role_is_deleted_once_its_gateway_says_that_all_is_in_the_bucket() {
+    let f = Fixture::start().await;
+    let service = FakeSts::start(ID, SECRET);
+    let gateway = f.join_gateway().await;
+    f.post(&path(&gateway), with_role(&service)).await;
+    let one = format!("{}/projects", path(&gateway));
+    let refused = async || assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
+    refused().await;
+    for upload_queue in [1, 0] {
+        let mut status = gateway.status(1, 0);
+        status.shares[0].upload_queue = upload_queue;
+        gateway.report(status);
+        f.until_gateway(&gateway.id, |g| {
+            g["status"]["shares"][0]["upload_queue"] == upload_queue
+        })
+        .await;
+        if upload_queue > 0 {
+            refused().await;
+        }
+    }
+    let id = gateway.id.clone();
+    gateway.client.disconnect();
+    f.until_gateway(&id, |g| g["state"] == "offline").await;
+    refused().await;
+    let _back = FakeGateway::reconnect(&f, &id);
+    f.until_gateway(&id, |g| g["state"] == "online").await;
+    assert_eq!(f.delete(&one).await.0, StatusCode::NO_CONTENT);
+}
