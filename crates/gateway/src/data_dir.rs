@@ -74,6 +74,11 @@ impl DataDir {
         self.path.join("handle-key.json")
     }
 
+    /// Which cache disk this gateway has filled.
+    pub(crate) fn cache_disk_file(&self) -> PathBuf {
+        self.path.join("cache-disk.json")
+    }
+
     /// What is in the caches of shares alone, one file for each share.
     pub(crate) fn ledgers_dir(&self) -> PathBuf {
         self.path.join("ledgers")

@@ -99,6 +99,7 @@ fn places(cache_dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
         // See `Place`: the share's name, a dot, and which bucket it is.
         let share = name.to_str().and_then(|name| name.rsplit_once('.'));
         if let Some((share, _)) = share
+            && entry.file_type()?.is_dir()
             && entry.path().join("index").try_exists()?
         {
             places.push((share.to_owned(), entry.path()));
@@ -144,6 +145,8 @@ mod tests {
         fs.create(&Caller::root(), fs.root(), &name, CreateMode::Guarded, set)
             .await
             .unwrap();
+        // What the gateway marks the disk with.
+        std::fs::write(dir.path().join(".causeway-cache.json"), "0").unwrap();
         let options = FsckOptions::default();
         let running = fsck(dir.path(), None, options, &clock).await.unwrap_err();
         assert!(matches!(running, CheckError::Share { .. }), "{running}");

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::{
     DataDirError, GatewayConfig,
     agent::{Agent, Outbox},
+    cache_disk::CacheDisk,
     commands::{Commands, is_repeatable},
     data_dir::DataDir,
     files,
@@ -117,8 +118,11 @@ impl Gateway {
             outbox,
         } = opened;
         let unreadable = |source| unreadable(&config.data_dir, "wanted.json", source);
+        let cache = CacheDisk::new(config.cache_dir.clone(), dir.cache_disk_file());
+        let taken_up = cache.take_up();
+        taken_up.map_err(|e| self::unreadable(&config.data_dir, "cache-disk.json", e))?;
         let (shares, reconciler) = Reconciler::start(ReconcilerConfig {
-            cache_dir: config.cache_dir.clone(),
+            cache,
             cache_free_bytes_min: CACHE_FREE_BYTES_MIN,
             wanted: WantedFile(dir.wanted_file()),
             factory,

@@ -14,6 +14,7 @@
 
 mod agent;
 mod bundle;
+mod cache_disk;
 mod commands;
 mod config;
 mod data_dir;

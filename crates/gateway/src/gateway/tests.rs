@@ -106,6 +106,56 @@ async fn after_a_restart_clients_wait_for_the_shares_that_have_been_open() {
 }
 
 #[tokio::test]
+async fn a_removed_share_is_not_forgotten_while_the_cache_disk_is_away() {
+    let site = Site::start().await;
+    site.world.set_dirty("a", 5);
+    site.want(2, &[]).await;
+    let Site {
+        world,
+        gateway,
+        dir,
+        cloud: _cloud,
+    } = site;
+    gateway.shutdown().await;
+    let (cache, away) = (dir.path().join("cache"), dir.path().join("away"));
+    std::fs::rename(&cache, &away).unwrap();
+
+    let clock = Clock::system();
+    let reason = async |gateway: &Gateway, part: &str| {
+        let end = clock.now() + Duration::from_secs(20);
+        loop {
+            let statuses = gateway.shares.snapshot().statuses();
+            let states = statuses.into_iter().map(|s| format!("{:?}", s.state));
+            let states: Vec<String> = states.collect();
+            let is_so = match part {
+                "" => states.is_empty(),
+                part => states.iter().any(|state| state.contains(part)),
+            };
+            if is_so {
+                return;
+            }
+            assert!(clock.now() < end, "{part}: {states:?}");
+            clock.sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let gateway = start(dir.path(), &world).await;
+    reason(&gateway, "is not the cache disk").await;
+    gateway.shutdown().await;
+
+    // Mounted again, it goes on; then lost for good.
+    std::fs::remove_dir_all(&cache).unwrap();
+    std::fs::rename(&away, &cache).unwrap();
+    let gateway = start(dir.path(), &world).await;
+    reason(&gateway, "5 bytes in 1 files").await;
+    gateway.shutdown().await;
+    std::fs::remove_dir_all(&cache).unwrap();
+    std::fs::remove_file(dir.path().join("data").join("cache-disk.json")).unwrap();
+    let gateway = start(dir.path(), &world).await;
+    reason(&gateway, "").await;
+    gateway.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_others_changed_reaches_the_share_it_concerns() {
     let site = Site::start().await;
     let notice = |share: &str, from: &str| model::ChangeNotice {

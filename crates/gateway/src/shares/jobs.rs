@@ -15,6 +15,7 @@ use super::{
     wanted::Place,
 };
 use crate::{
+    cache_disk::CacheDisk,
     limits::{BUCKET_CHECK_TIMEOUT, SHARE_RETRY_MAX},
     process,
 };
@@ -22,7 +23,7 @@ use crate::{
 /// All that opening a share needs.
 pub(super) struct Opening {
     pub(super) factory: Arc<dyn ShareFactory>,
-    pub(super) cache_dir: PathBuf,
+    pub(super) cache: CacheDisk,
     pub(super) free_bytes_min: u64,
     pub(super) clock: Clock,
     pub(super) settings: ShareSettings,
@@ -37,7 +38,7 @@ impl Opening {
     pub(super) async fn run(self, repair: Option<Repair>, events: mpsc::Sender<Event>) {
         let mended = match repair {
             Some(repair) => {
-                let dir = self.cache_dir.join(self.place.as_str());
+                let dir = self.cache.dir().join(self.place.as_str());
                 let mending = self.factory.repair(&dir, repair.data);
                 let report = caught("mending the cache", mending).await;
                 Some((report, repair.done))
@@ -65,11 +66,14 @@ impl Opening {
 
     /// Opens it if it may be; whether it was open before.
     async fn open(&self) -> Result<(OpenOutcome, bool), Failure> {
-        let dir = self.cache_dir.join(self.place.as_str());
+        let dir = self.cache.dir().join(self.place.as_str());
         let known = tokio::fs::try_exists(&dir).await;
         let known = known.map_err(|e| disk_failure(&e))?;
         match self.goal {
-            Goal::Drain if !known => return Ok((OpenOutcome::Nothing, known)),
+            Goal::Drain if !known => {
+                self.refuse_to_forget().await?;
+                return Ok((OpenOutcome::Nothing, known));
+            }
             Goal::Drain => {}
             Goal::Serve => {
                 self.check_disk().await?;
@@ -114,8 +118,24 @@ impl Opening {
         }
     }
 
+    /// There is nothing to upload only if this is the disk that it would be on.
+    async fn refuse_to_forget(&self) -> Result<(), Failure> {
+        let cache = self.cache.clone();
+        let strange = tokio::task::spawn_blocking(move || cache.is_strange()).await;
+        let strange = strange.unwrap_or_else(|e| Err(io::Error::other(e)));
+        if !strange.map_err(|e| disk_failure(&e))? {
+            return Ok(());
+        }
+        let (dir, note) = (self.cache.dir().display(), self.cache.note().display());
+        let text = format!(
+            "removed, and what it still has to upload is not there: `{dir}` is not the cache disk \
+             that this gateway has filled. Mount that; or if it is lost, remove `{note}`"
+        );
+        Err(Failure::new(ErrorCode::Internal, text))
+    }
+
     async fn check_disk(&self) -> Result<(), Failure> {
-        let dir = self.cache_dir.clone();
+        let dir = self.cache.dir().to_owned();
         let disk = tokio::task::spawn_blocking(move || process::disk(&dir)).await;
         let disk = disk.unwrap_or_else(|e| Err(io::Error::other(e)));
         let free = disk.map_err(|e| disk_failure(&e))?.free_bytes;
@@ -124,7 +144,7 @@ impl Opening {
         }
         let text = format!(
             "the cache disk `{}` has {free} bytes left; a share needs {} to start: make room on it",
-            self.cache_dir.display(),
+            self.cache.dir().display(),
             self.free_bytes_min
         );
         Err(Failure::new(ErrorCode::CacheDiskFull, text))

@@ -1,6 +1,6 @@
 //! The loop that owns all shares.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use clock::{Clock, Task, spawn_named};
 use model::{ErrorCode, Failure, Intent, IntentReport, ShareName, ShareReport, ShareSettings};
@@ -19,12 +19,13 @@ use super::{
 };
 use crate::{
     agent::Outbox,
+    cache_disk::CacheDisk,
     limits::{QUEUE_MAX, RECONCILE_INTERVAL},
 };
 
 /// What the reconciler works with.
 pub(crate) struct ReconcilerConfig {
-    pub(crate) cache_dir: PathBuf,
+    pub(crate) cache: CacheDisk,
     pub(crate) cache_free_bytes_min: u64,
     pub(crate) wanted: WantedFile,
     pub(crate) factory: Arc<dyn ShareFactory>,
@@ -50,7 +51,7 @@ impl Reconciler {
     /// Starts the loop with what is on disk.
     pub(crate) fn start(config: ReconcilerConfig) -> io::Result<(SharesHandle, Task)> {
         let wanted = config.wanted.load()?;
-        std::fs::create_dir_all(&config.cache_dir)?;
+        std::fs::create_dir_all(config.cache.dir())?;
         let (events_out, events) = mpsc::channel(QUEUE_MAX);
         let (snapshots, snapshots_in) = watch::channel(Arc::default());
         let handle = SharesHandle {
@@ -249,7 +250,7 @@ impl Reconciler {
         // If it cannot be stored, the next start finds no directory, and forgets it then.
         self.persist(&wanted).await;
         self.wanted = wanted;
-        let dir = self.config.cache_dir.join(place.as_str());
+        let dir = self.config.cache.dir().join(place.as_str());
         let lost = self.config.factory.forget(&dir).await;
         if let Some(run) = self.runs.remove(place) {
             self.notices.gone(place, &run.settings.name, lost);
@@ -351,7 +352,7 @@ impl Reconciler {
             AfterClose::Reopen => opened.share.suspend(&opened.with, place.fs_id()),
             AfterClose::Forget => opened.share.hide(&opened.with, place.fs_id()),
         }
-        let dir = self.config.cache_dir.join(place.as_str());
+        let dir = self.config.cache.dir().join(place.as_str());
         let dir = (after == AfterClose::Forget).then_some(dir);
         let job = close_job(opened.share, dir, place.clone(), self.events_out.clone());
         run.job = Some(spawn_named("close-share", job));
@@ -402,10 +403,8 @@ impl Reconciler {
             let state = match (run.goal, &run.phase, share) {
                 // A new share of that name speaks for it.
                 (Goal::Drain, _, _) if wanted(&run.settings.name) => return None,
+                (_, Phase::Failed { failure, .. }, _) => LineState::Failed(failure.message.clone()),
                 (Goal::Drain, _, share) => LineState::Removed(share),
-                (Goal::Serve, Phase::Failed { failure, .. }, _) => {
-                    LineState::Failed(failure.message.clone())
-                }
                 (Goal::Serve, Phase::Serving(_), Some(share)) => LineState::Serving(share),
                 (Goal::Serve, _, _) => LineState::Starting,
             };
@@ -426,7 +425,7 @@ impl Reconciler {
 fn opening(config: &ReconcilerConfig, place: &Place, run: &Run) -> Opening {
     Opening {
         factory: Arc::clone(&config.factory),
-        cache_dir: config.cache_dir.clone(),
+        cache: config.cache.clone(),
         free_bytes_min: config.cache_free_bytes_min,
         clock: config.clock.clone(),
         settings: run.settings.clone(),

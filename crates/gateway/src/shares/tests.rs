@@ -11,7 +11,7 @@ use super::{
     Reconciler, ReconcilerConfig, SharesHandle, WantedFile,
     fake::{FakeShares, World},
 };
-use crate::agent::Outbox;
+use crate::{agent::Outbox, cache_disk::CacheDisk};
 
 /// Longest time anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ impl Site {
     fn start_with_room(dir: &Path, world: &Arc<World>, cache_free_bytes_min: u64) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_000));
         let (handle, loop_) = Reconciler::start(ReconcilerConfig {
-            cache_dir: dir.join("cache"),
+            cache: CacheDisk::new(dir.join("cache"), dir.join("cache-disk.json")),
             cache_free_bytes_min,
             wanted: WantedFile(dir.join("wanted.json")),
             factory: Arc::new(FakeShares(Arc::clone(world))),
