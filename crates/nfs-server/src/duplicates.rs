@@ -1,8 +1,8 @@
 //! Replies to calls that must not be carried out twice (RFC 1813, 4.6).
 //!
 //! A client that loses its connection sends its calls again, from another port or the same.
-//! So a call is known by its client's address, its number and a hash of all of it;
-//! of a write's data only the ends are looked at.
+//! So a call is known by its client's address, its number and a hash of all of it; of
+//! a write's data only the ends are looked at.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
