@@ -18,7 +18,8 @@ export function isStale(gateway: Gateway, now: number): boolean {
 }
 
 export function inSync(gateway: Gateway): boolean {
-  return (gateway.reached_version ?? 0) >= gateway.intent_version;
+  // A version that was never told by this console is that of another time.
+  return (gateway.reached_version ?? 0) === gateway.intent_version;
 }
 
 const LOCATIONS = { 'on-premises': 'On premises', cloud: 'Cloud' } as const;
