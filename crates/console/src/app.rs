@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clock::Clock;
-use database::{Database, DatabaseError};
+use database::{Database, DatabaseError, EventRecord};
 use message_bus::{BusError, MessageBus};
 use model::{
     CMD, ChangeNotice, ClientId, Command, CommandId, Downlink, EXPRESS, GatewayId, INTENT, Method,
@@ -118,6 +118,13 @@ impl App {
                 reason: "it does not answer".to_owned(),
             }),
         }
+    }
+
+    /// Keeps an event, and tells those who watch.
+    pub(crate) async fn add_event(&self, record: EventRecord) -> Result<(), DatabaseError> {
+        let stored = self.database.add_event(record).await?;
+        self.stream.publish(Item::Event(stored.into()));
+        Ok(())
     }
 
     /// A gateway as the API shows it.

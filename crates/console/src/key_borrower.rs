@@ -26,7 +26,6 @@ use crate::{
     error::{ApiError, ApiResult},
     fleet::Notice,
     limits::{BORROW_RETRY_MAX, BORROW_RETRY_MIN, BORROW_TICK, BORROWS_AT_ONCE, DUE_KEYS_MAX},
-    stream::Item,
 };
 
 /// Borrows keys for a share from its role. Nothing is stored.
@@ -196,8 +195,7 @@ async fn tell(
         share: Some(record.share.to_string()),
         message,
     };
-    let stored = app.database.add_event(event).await?;
-    app.stream.publish(Item::Event(stored.into()));
+    app.add_event(event).await?;
     Ok(())
 }
 

@@ -13,7 +13,6 @@ use crate::{
     auth::Origin,
     error::{ApiError, ApiResult},
     limits::{INTENT_RAISE_INTERVAL, INTENT_VERSION_MAX},
-    stream::Item,
 };
 
 impl Owner {
@@ -75,8 +74,7 @@ impl Owner {
             share: None,
             message,
         };
-        let event = self.app.database.add_event(record).await?;
-        self.app.stream.publish(Item::Event(event.into()));
+        self.app.add_event(record).await?;
         Ok(())
     }
 }

@@ -5,10 +5,7 @@ use database::EventRecord;
 use model::{GatewayId, Severity, Timestamp};
 
 use super::{owner::Owner, presence::Channel};
-use crate::{
-    limits::{CONFLICT_TELL_INTERVAL, CONFLICT_WINDOW},
-    stream::Item,
-};
+use crate::limits::{CONFLICT_TELL_INTERVAL, CONFLICT_WINDOW};
 
 /// Take-overs of one gateway.
 #[derive(Clone, Debug, Default)]
@@ -61,9 +58,8 @@ impl Owner {
             share: None,
             message,
         };
-        match self.app.database.add_event(record).await {
-            Ok(stored) => self.app.stream.publish(Item::Event(stored.into())),
-            Err(error) => tracing::error!(gateway.id = %id, %error, "an event is lost"),
+        if let Err(error) = self.app.add_event(record).await {
+            tracing::error!(gateway.id = %id, %error, "an event is lost");
         }
     }
 }

@@ -13,7 +13,6 @@ use super::{owner::Owner, rates};
 use crate::{
     error::ApiResult,
     limits::{EVENT_MESSAGE_LEN_MAX, INTENT_RESEND_INTERVAL, INTENT_VERSION_MAX},
-    stream::Item,
 };
 
 impl Owner {
@@ -116,8 +115,7 @@ impl Owner {
                     share: share.filter(|name| name.parse::<model::ShareName>().is_ok()),
                     message: shortened(message),
                 };
-                let stored = self.app.database.add_event(record).await?;
-                self.app.stream.publish(Item::Event(stored.into()));
+                self.app.add_event(record).await?;
             }
         }
         Ok(())
