@@ -65,52 +65,17 @@ pub(crate) fn page(shared: &Shared, metrics: &Metrics) -> String {
 }
 
 fn broker(page: &mut Page, metrics: &Metrics) {
-    let gauge = "gauge";
-    let clients = "Clients that are connected.";
-    page.single("causeway_mqtt_clients", gauge, clients, metrics.clients);
-    let connections = "Sockets that are open, those before CONNECT included.";
-    let name = "causeway_mqtt_connections";
-    page.single(name, gauge, connections, metrics.connections);
-    let sessions = "Sessions that outlive their connection.";
-    let name = "causeway_mqtt_sessions_persistent";
-    page.single(name, gauge, sessions, metrics.sessions_persistent);
-    let waiting = "Messages that wait for clients of persistent sessions.";
-    let name = "causeway_mqtt_messages_waiting";
-    page.single(name, gauge, waiting, metrics.messages_waiting);
-    let retained = "Topics with a retained message.";
-    let name = "causeway_mqtt_messages_retained";
-    page.single(name, gauge, retained, metrics.messages_retained);
-    let damaged = "Bytes of the offline store that could not be read at the start.";
-    let name = "causeway_mqtt_offline_damaged_bytes";
-    page.single(name, gauge, damaged, metrics.offline_damaged_bytes);
-    for (what, help, value) in [
-        (
-            "stored",
-            "Messages put into the offline store.",
-            metrics.offline_stored,
-        ),
-        (
-            "dropped",
-            "Messages of the offline store that went since there were too many.",
-            metrics.offline_dropped,
-        ),
-        (
-            "expired",
-            "Messages of the offline store that were of no use any more.",
-            metrics.offline_expired,
-        ),
-        (
-            "failures",
-            "Writes of the offline store that failed, and were done again.",
-            metrics.offline_failures,
-        ),
-    ] {
-        let name = format!("causeway_mqtt_offline_{what}_total");
-        page.single(&name, "counter", help, value);
+    for (name, help, value) in metrics.measured() {
+        page.single(
+            &format!("causeway_mqtt_{name}"),
+            "gauge",
+            help.trim(),
+            value,
+        );
     }
     for (name, help, value) in metrics.counted() {
         let name = format!("causeway_mqtt_{name}_total");
-        page.single(&name, "counter", help, value);
+        page.single(&name, "counter", help.trim(), value);
     }
 }
 
