@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     io::{BufRead as _, BufReader},
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
@@ -12,9 +13,12 @@ use std::{
     thread,
 };
 
-use testkit::run_ok;
+use testkit::{eventually, run_ok};
 
-use super::driver::{Driven, Driver, Event, Login, Message, News, Order, Proof, Target, Version};
+use super::{
+    super::support::LIMIT,
+    driver::{Driven, Driver, Event, Login, Message, News, Order, Proof, Target, Version},
+};
 
 pub(super) struct Mosquitto {
     target: Target,
@@ -99,9 +103,22 @@ impl Mosquitto {
     fn end(&mut self, client: &str, signal: &str) {
         if let Some(child) = self.subscribers.remove(client) {
             let pid = child.lock().unwrap().id().to_string();
+            await_sleep(&pid);
             run_ok(Command::new("kill").args([signal, &pid])).unwrap();
         }
     }
+}
+
+/// Waits until a process waits for something itself. `mosquitto_sub` prints when it is asked to end,
+/// from within the signal: a line that it is just printing then comes twice.
+fn await_sleep(pid: &str) {
+    let stat = format!("/proc/{pid}/stat");
+    eventually("it waits", LIMIT, || {
+        let stat = fs::read_to_string(&stat).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map_or("", |(_, state)| state);
+        Ok((!state.starts_with(['R', 'D'])).then_some(()))
+    })
+    .unwrap();
 }
 
 /// Tells what a subscriber prints until its connection is gone; why it is.
