@@ -51,7 +51,6 @@ impl Shared {
     pub(crate) fn drain(&self, drain: Drain) {
         let draining = Draining::new(drain, self.clock.now());
         self.draining.store(Some(Arc::new(draining)));
-        self.inboxes.iter().for_each(Inbox::wake);
     }
 
     pub(crate) async fn slow_consumers(&self, n: usize) -> Vec<SlowConsumer> {

@@ -248,8 +248,8 @@ impl Shard {
         self.release_held();
         self.retry_stalled();
         self.release_throttled();
-        self.drain_some();
         if self.now != before {
+            self.drain_some();
             self.look_at_deadlines();
             self.sweep_store();
             self.publish_statistics();

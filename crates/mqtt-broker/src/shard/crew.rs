@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use message_bus::ChannelId;
 use mio::{Events, Poll, Token};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -33,7 +34,10 @@ use super::{
     Note, Shard, TICKER, Ticker, WAKER,
     pressure::{Pressure, Staff},
 };
-use crate::{bell::Bell, inbox::Inbox, limits::LITTLE_WORK_MAX, shared::Shared};
+use crate::{
+    bell::Bell, inbox::Inbox, limits::LITTLE_WORK_MAX, message::Outgoing, routes::Seat,
+    shared::Shared,
+};
 
 const EVENTS_LEN: usize = 1_024;
 
@@ -363,7 +367,32 @@ pub(super) const fn of_token(token: Token) -> (usize, usize) {
 const SHARD_SHIFT: u32 = 40;
 
 impl Shard {
-    /// Sees to it that the letters of this turn are taken.
+    /// Gives a message to a client of another shard without a letter, if nobody works there and no
+    /// letter waits that would have to come before it. That shard writes when it is visited.
+    pub(super) fn deliver_there(
+        &mut self,
+        seat: Seat,
+        channel: ChannelId,
+        outgoing: &Outgoing<'_>,
+    ) -> bool {
+        let Some(shards) = self.shards.upgrade() else {
+            return false;
+        };
+        let post = shards.posts.get(usize::from(seat.shard));
+        let Some(mut other) = post.and_then(Post::try_lock) else {
+            return false;
+        };
+        if other.inbox(seat.shard.into()).len() > 0 {
+            return false;
+        }
+        other.begin(self.turn_at);
+        let delivered = other.deliver_p2p(seat.slot, channel, outgoing);
+        other.settle(seat.slot, delivered, outgoing.parts.qos);
+        self.posted |= 1 << seat.shard;
+        true
+    }
+
+    /// Sees to it that the letters of this turn are taken, and written what they bring.
     pub(super) fn visit_others(&mut self) {
         if self.posted == 0 {
             return;
@@ -375,7 +404,7 @@ impl Shard {
             let index = super::to_key(self.posted.trailing_zeros());
             self.posted &= self.posted - 1;
             match shards.posts.get(index).and_then(Post::try_lock) {
-                Some(mut other) => other.take_visit(&shards),
+                Some(mut other) => other.take_visit(&shards, self.turn_at),
                 None => shards.ring(index, &self.shared),
             }
         }
@@ -392,10 +421,10 @@ impl Shard {
         }
     }
 
-    /// The part of a turn that letters need, on the thread of another shard. Who has called for a
-    /// turn still gets a whole one.
-    fn take_visit(&mut self, shards: &Shards) {
-        self.begin(self.shared.clock.now());
+    /// The part of a turn that letters need, within one of another shard that began `at`. Who has
+    /// called for a turn still gets a whole one.
+    fn take_visit(&mut self, shards: &Shards, at: Instant) {
+        self.begin(at);
         self.take_letters(1);
         self.bury();
         self.flush_all();

@@ -127,6 +127,9 @@ impl Shard {
 
     /// Takes what other shards have left here, as much as one turn allows.
     pub(super) fn take_letters(&mut self, shards: usize) {
+        if self.inbox(u32::from(self.index)).len() == 0 {
+            return;
+        }
         let mut letters = std::mem::take(&mut self.letters);
         let mut left = self.share(shards).letters;
         loop {
@@ -162,6 +165,19 @@ impl Shard {
         }
     }
 
+    /// Gives one client what another shard has for it.
+    pub(super) fn deliver_p2p(
+        &mut self,
+        slot: u32,
+        channel: ChannelId,
+        outgoing: &Outgoing<'_>,
+    ) -> Delivered {
+        if outgoing.precedence().class == TopicClass::Command {
+            self.note_commands();
+        }
+        self.deliver(slot, Some(channel), outgoing, Terms::P2P)
+    }
+
     fn take_deliver(&mut self, deliver: Deliver) {
         let Deliver {
             slot,
@@ -170,10 +186,7 @@ impl Shard {
             reply,
         } = deliver;
         let outgoing = Outgoing::shared_from(&message);
-        if outgoing.precedence().class == TopicClass::Command {
-            self.note_commands();
-        }
-        let delivered = self.deliver(slot, Some(channel), &outgoing, Terms::P2P);
+        let delivered = self.deliver_p2p(slot, channel, &outgoing);
         let Some(reply) = reply else {
             return self.settle(slot, delivered, outgoing.parts.qos);
         };

@@ -3,42 +3,38 @@
 use std::sync::Arc;
 
 use super::{Shard, TICK, to_slot};
-use crate::{drain::Draining, limits::DRAINED_PER_TICK_MIN, session::End, wheel::Tick};
+use crate::{drain::Draining, limits::DRAINED_PER_TICK_MIN, session::End};
 
 /// How far a shard is with a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Emptying {
     /// Clients may come.
     No,
-    /// None may come. Those in slots before `next` were sent away, at `last`.
-    Since { last: Option<Tick>, next: usize },
+    /// None may come. Those in slots before this one were sent away.
+    From(usize),
 }
 
 impl Shard {
+    /// Once a tick.
     pub(super) fn drain_some(&mut self) {
         let Some(draining) = self.shared.draining.load_full() else {
             return;
         };
-        if self.emptying == Emptying::No {
-            for listener in &mut self.listeners {
-                listener.close(&self.registry);
+        let next = match self.emptying {
+            Emptying::From(next) => next,
+            Emptying::No => {
+                for listener in &mut self.listeners {
+                    listener.close(&self.registry);
+                }
+                0
             }
-            self.emptying = Emptying::Since {
-                last: None,
-                next: 0,
-            };
-        }
-        let Emptying::Since { last, next } = self.emptying else {
-            return;
         };
-        if last == Some(self.now) || self.connections.is_empty() {
-            return;
-        }
-        let next = self.send_away(&draining, next);
-        self.emptying = Emptying::Since {
-            last: Some(self.now),
-            next,
+        let next = if self.connections.is_empty() {
+            next
+        } else {
+            self.send_away(&draining, next)
         };
+        self.emptying = Emptying::From(next);
     }
 
     /// Sends away this tick's share, from slot `next` on; says where to go on.

@@ -289,6 +289,9 @@ impl Shard {
             self.settle(seat.slot, delivered, outgoing.parts.qos);
             return true;
         }
+        if self.deliver_there(seat, channel, outgoing) {
+            return true;
+        }
         let (slot, message) = (seat.slot, outgoing.share());
         let letter = Letter::Deliver(Deliver {
             slot,
