@@ -10,7 +10,8 @@ use crate::{ClientId, ClientIdError, client_id::text_type};
 /// Length of a whole topic (without a P2P tail), set by the queue's rules.
 pub const TOPIC_LEN_MAX: usize = 64;
 const TOPIC_LEN_MIN: usize = 3;
-const P2P_LEVEL: &str = "p2p";
+/// The second level of topics of one client.
+const P2P: &str = "/p2p";
 /// First level of the topics on which a broker tells of itself. Like a parent topic it is created
 /// and granted, but to subscribe only: no topic that a client may publish on begins so.
 pub const STATISTICS: &str = "$SYS";
@@ -88,25 +89,28 @@ impl Topic {
     /// `<parent>/p2p/<client ID>`.
     #[must_use]
     pub fn p2p(parent: &ParentTopic, client: &ClientId) -> Self {
-        Self(format!("{parent}/{P2P_LEVEL}/{client}").into())
+        Self(format!("{parent}{P2P}/{client}").into())
     }
 
     /// The first level.
     #[must_use]
     pub fn parent(&self) -> &str {
-        parent_of(&self.0)
+        Parts::of(&self.0).parent(&self.0)
     }
 
     /// Where a message to this topic goes.
     #[must_use]
     pub fn destination(&self) -> Destination<'_> {
-        destination_of(&self.0)
+        Parts::of(&self.0).destination(&self.0)
     }
 
     /// The same, without a copy.
     #[must_use]
     pub fn name(&self) -> TopicName<'_> {
-        TopicName(Cow::Borrowed(&self.0))
+        TopicName {
+            text: Cow::Borrowed(&self.0),
+            parts: Parts::of(&self.0),
+        }
     }
 }
 
@@ -119,9 +123,51 @@ impl FromStr for Topic {
 }
 
 /// A [`Topic`] whose text may be in the packet that it came in: a message that is passed on at
-/// once needs no copy of it.
+/// once needs no copy of it. Its parts are known, as each of them is asked for more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicName<'a>(Cow<'a, str>);
+pub struct TopicName<'a> {
+    text: Cow<'a, str>,
+    parts: Parts,
+}
+
+/// Where the parts of a topic are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    parent_len: usize,
+    /// Where a client ID begins, which may be empty.
+    target_at: Option<usize>,
+}
+
+impl Parts {
+    /// Byte by byte, as the texts are too short for a search to pay.
+    fn of(text: &str) -> Self {
+        let at = text.bytes().position(|byte| byte == b'/');
+        let parent_len = at.unwrap_or(text.len());
+        let behind = text.get(parent_len..).unwrap_or_default();
+        let target_at = match behind.strip_prefix(P2P) {
+            Some("") => Some(text.len()),
+            Some(tail) if tail.starts_with('/') => Some(parent_len + P2P.len() + 1),
+            _ => None,
+        };
+        Self {
+            parent_len,
+            target_at,
+        }
+    }
+
+    fn parent(self, text: &str) -> &str {
+        text.get(..self.parent_len).unwrap_or_default()
+    }
+
+    fn target(self, text: &str) -> Option<&str> {
+        self.target_at.and_then(|at| text.get(at..))
+    }
+
+    fn destination(self, text: &str) -> Destination<'_> {
+        self.target(text)
+            .map_or(Destination::Subscribers, Destination::Client)
+    }
+}
 
 impl<'a> TopicName<'a> {
     /// Checks `text` as a [`Topic`] is.
@@ -130,60 +176,50 @@ impl<'a> TopicName<'a> {
     /// Which rule it breaks.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, TopicError> {
         let text = text.into();
-        check_topic(&text)?;
-        Ok(Self(text))
+        let parts = check_topic(&text)?;
+        Ok(Self { text, parts })
     }
 
     /// The text itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The first level.
     #[must_use]
     pub fn parent(&self) -> &str {
-        parent_of(&self.0)
+        self.parts.parent(&self.text)
     }
 
     /// Where a message to this topic goes.
     #[must_use]
     pub fn destination(&self) -> Destination<'_> {
-        destination_of(&self.0)
+        self.parts.destination(&self.text)
     }
 
     /// One that may be kept.
     #[must_use]
     pub fn to_topic(&self) -> Topic {
-        Topic((*self.0).into())
+        Topic((*self.text).into())
     }
 }
 
-fn parent_of(topic: &str) -> &str {
-    first_level(topic).map_or(topic, |(parent, _)| parent)
-}
-
-fn destination_of(topic: &str) -> Destination<'_> {
-    match split_p2p(topic) {
-        Some((_, target)) => Destination::Client(target),
-        None => Destination::Subscribers,
-    }
-}
-
-fn check_topic(text: &str) -> Result<(), TopicError> {
-    if let Some((parent, target)) = split_p2p(text) {
-        ParentTopic::check(parent)?;
+fn check_topic(text: &str) -> Result<Parts, TopicError> {
+    let parts = Parts::of(text);
+    if let Some(target) = parts.target(text) {
+        ParentTopic::check(parts.parent(text))?;
         if target.is_empty() || target.contains('/') {
             return Err(TopicError::BadP2p(text.to_owned()));
         }
         ClientId::check(target)?;
-        return Ok(());
+        return Ok(parts);
     }
     check_len(text)?;
     if !are_plain_levels(text) {
         return Err(TopicError::BadCharacter(text.to_owned()));
     }
-    Ok(())
+    Ok(parts)
 }
 
 /// A topic filter: something can be subscribed to with it.
@@ -237,24 +273,6 @@ impl FromStr for TopicFilter {
             }
         }
         Ok(Self(text.into()))
-    }
-}
-
-/// The first level and those after it. Byte by byte, as the texts are too short for a search to
-/// pay.
-fn first_level(text: &str) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == b'/')?;
-    let (first, rest) = text.split_at(at);
-    rest.strip_prefix('/').map(|rest| (first, rest))
-}
-
-fn split_p2p(text: &str) -> Option<(&str, &str)> {
-    let (parent, rest) = first_level(text)?;
-    let tail = rest.strip_prefix(P2P_LEVEL)?;
-    if tail.is_empty() {
-        Some((parent, ""))
-    } else {
-        tail.strip_prefix('/').map(|t| (parent, t))
     }
 }
 

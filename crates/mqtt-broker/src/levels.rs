@@ -15,6 +15,12 @@ pub(crate) fn parent(topic: &str) -> &str {
     split(topic).0
 }
 
+/// Whether that is the parent topic, which costs less than to find it.
+pub(crate) fn is_parent(parent: &str, topic: &str) -> bool {
+    let rest = topic.strip_prefix(parent);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +35,9 @@ mod tests {
             ("", ("", None)),
         ] {
             assert_eq!(split(text), levels, "{text}");
+            assert!(is_parent(levels.0, text), "{text}");
         }
+        assert!(!is_parent("fleet", "fleets/a"));
+        assert!(!is_parent("fleet", "flee"));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     drain::{Drain, Draining, Elsewhere},
     error::{BrokerError, RegistryError},
     exposition,
-    inbox::{Inbox, Letter},
+    inbox::Letter,
     limits::{DRAIN_WINDOW_MAX, SERVER_REFERENCE_LEN_MAX},
     listener::ListenerState,
     metrics::Metrics,

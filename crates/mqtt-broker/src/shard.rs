@@ -293,8 +293,9 @@ impl Shard {
 
     fn tick_now(&self) -> Tick {
         let gone = self.turn_at.saturating_duration_since(self.started);
-        let ticks = gone.as_millis() / TICK.as_millis();
-        Tick(u32::try_from(ticks).unwrap_or(u32::MAX))
+        let seconds = u32::try_from(gone.as_secs()).unwrap_or(u32::MAX);
+        let ticks = gone.subsec_millis() * Tick::PER_SECOND / 1_000;
+        Tick(seconds.saturating_mul(Tick::PER_SECOND)).plus(ticks)
     }
 
     fn note(&mut self, note: Note) {

@@ -65,10 +65,9 @@ impl MetersAtHand {
     }
 
     pub(crate) fn id(&mut self, topic: &str, all: &TopicMeters) -> MeterId {
-        let parent = levels::parent(topic);
         let last = self.all.get(self.last.0);
-        if last.is_none_or(|last| *last.parent != *parent) {
-            self.last = self.place(parent, all);
+        if last.is_none_or(|last| !levels::is_parent(&last.parent, topic)) {
+            self.last = self.place(levels::parent(topic), all);
         }
         self.last
     }

@@ -9,10 +9,9 @@ use crate::{levels, limits::TRACED_MESSAGES_PER_SECOND};
 pub(crate) fn is_wanted(level: TraceLevel, topic: &str) -> bool {
     match level {
         TraceLevel::Devices => false,
-        TraceLevel::Messages => {
-            let parent = levels::parent(topic);
-            parent != STATUS && parent != BULK
-        }
+        TraceLevel::Messages => ![STATUS, BULK]
+            .iter()
+            .any(|parent| levels::is_parent(parent, topic)),
         TraceLevel::Everything => true,
     }
 }
