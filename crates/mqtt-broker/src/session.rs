@@ -115,43 +115,46 @@ pub(crate) enum Request<'a> {
     TokensChanged,
 }
 
-/// The state of a connection.
+/// The state of a connection, within it: what a message needs of a client that was idle has to
+/// come from afar in memory, and comes at once.
 #[derive(Debug)]
 pub(crate) enum Session {
     /// A stranger.
     AwaitConnect,
     /// A client.
-    Live(Box<Live>),
+    Live(Live),
 }
 
-/// A client. A million of them are idle, so each field is weighed.
+/// A client. A million of them are idle, so each field is weighed. In order: first what each packet
+/// needs, then what a message needs.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Live {
+    pub(crate) version: ProtocolVersion,
+    problem_information: bool,
+    /// What the one message in flight awaits, whose identifier is the last; then there is no
+    /// window.
+    alone: Option<Awaits>,
+    receive_max: u16,
+    last_packet_id: u16,
     pub(crate) client_id: Arc<str>,
     pub(crate) channel: ChannelId,
-    pub(crate) will: Option<Arc<Message>>,
     /// Less than those of its group; most clients have none of their own.
     pub(crate) rights: Option<Box<Rights>>,
     /// If its session outlives the connection.
     pub(crate) persistent: Option<Box<Persistent>>,
     window: Option<Box<Window>>,
-    /// What the one message in flight awaits, whose identifier is the last; then there is no
-    /// window.
-    alone: Option<Awaits>,
     extras: Option<Box<Extras>>,
+    packet_len_max: u32,
+    /// Numbers that the client takes for topics; 0 for none.
+    topic_alias_max: u16,
+    pub(crate) keep_alive_s: u16,
+    pub(crate) will: Option<Arc<Message>>,
     #[expect(
         clippy::box_collection,
         reason = "most clients have none: 8 bytes, not 24"
     )]
     subscriptions: Option<Box<Vec<Held>>>,
-    packet_len_max: u32,
-    receive_max: u16,
-    last_packet_id: u16,
-    /// Numbers that the client takes for topics; 0 for none.
-    topic_alias_max: u16,
-    pub(crate) keep_alive_s: u16,
-    pub(crate) version: ProtocolVersion,
-    problem_information: bool,
 }
 
 /// What only some clients need, and an idle one seldom.
@@ -200,7 +203,7 @@ impl Session {
                     return Err(out_of_place("the first packet must be CONNECT"));
                 };
                 let (live, access_key_id, resumed) = connect::connect(&packet, context, out)?;
-                *self = Self::Live(Box::new(live));
+                *self = Self::Live(live);
                 Ok(Request::Connected {
                     access_key_id,
                     subscriptions: resumed.subscriptions,

@@ -143,7 +143,7 @@ impl Shard {
         }
         self.spare.keep(output);
         match connection.session {
-            Session::Live(live) => self.gone(slot, *live, end),
+            Session::Live(live) => self.gone(slot, live, end),
             Session::AwaitConnect => {
                 let refuse = |why| {
                     if let Some(number) = connection.listener {

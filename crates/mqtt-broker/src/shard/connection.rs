@@ -1,7 +1,5 @@
 //! A connection: transport, session, and what is half read, half written or waiting.
 
-use mqtt_codec::ProtocolVersion;
-
 use crate::{
     listener::NotServed,
     pace::Pace,
@@ -15,14 +13,11 @@ use super::{readable::Urgency, stalled::Stalled};
 /// Ticks in one and a half seconds: the patience for each second of keep alive.
 const PATIENCE: u32 = Tick::PER_SECOND * 3 / 2;
 
+/// In order, and by whole cache lines: first what each packet needs, then what a message needs.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the first two say in which lists it stands, the others what has happened"
-)]
+#[repr(C, align(64))]
 pub(super) struct Connection {
     pub(super) transport: Transport,
-    pub(super) session: Session,
     /// The beginning of a packet, or packets that wait for room.
     #[expect(
         clippy::box_collection,
@@ -34,21 +29,10 @@ pub(super) struct Connection {
     pub(super) stalled: Option<Box<Stalled>>,
     /// When something came last; before CONNECT, when the connection came.
     pub(super) last_heard: Tick,
-    /// When it came, in microseconds since its event loop began.
-    pub(super) came_us: u64,
     pub(super) generation: u32,
-    /// None if it came through memory.
-    pub(super) listener: Option<u16>,
-    /// How long it may take to CONNECT.
-    patience_ticks: u16,
-    /// It gets this answer and no more.
-    pub(super) refused: Option<NotServed>,
     /// How fast it may publish.
     pub(super) pace: Pace,
     pub(super) urgency: Urgency,
-    /// That of its session. Each packet is decoded by it, and the session is far from a processor
-    /// that has not worked for it lately.
-    pub(super) version: ProtocolVersion,
     /// Whether it stands in the list of that name.
     pub(super) ready: bool,
     pub(super) dirty: bool,
@@ -59,6 +43,15 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     /// Writing stopped before all was written that waits for room.
     pub(super) unwritten: bool,
+    pub(super) session: Session,
+    /// When it came, in microseconds since its event loop began.
+    pub(super) came_us: u64,
+    /// None if it came through memory.
+    pub(super) listener: Option<u16>,
+    /// How long it may take to CONNECT.
+    patience_ticks: u16,
+    /// It gets this answer and no more.
+    pub(super) refused: Option<NotServed>,
 }
 
 /// How a connection came.
@@ -87,7 +80,6 @@ impl Connection {
             refused: arrival.refused,
             pace: Pace::default(),
             urgency: Urgency::default(),
-            version: ProtocolVersion::V5,
             ready: false,
             dirty: false,
             doomed: false,

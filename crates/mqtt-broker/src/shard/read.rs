@@ -197,7 +197,7 @@ impl Shard {
                 break;
             };
             let limits = Limits {
-                version: connection.version,
+                version: connection.session.version(),
                 packet_len_max: PACKET_LEN_MAX,
             };
             let rest = bytes.get(used..).unwrap_or_default();
@@ -239,7 +239,6 @@ impl Shard {
             output,
             transport,
             refused,
-            version,
             ..
         } = connection;
         let out = output.get_or_insert_with(|| spare.take());
@@ -262,7 +261,6 @@ impl Shard {
                 subscriptions,
                 last_words,
             } => {
-                *version = session.version();
                 if let Some(will) = last_words {
                     self.say_last_words(slot, &will);
                 }
