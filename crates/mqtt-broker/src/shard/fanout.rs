@@ -131,8 +131,7 @@ impl Shard {
 
     fn give_to_subscribers(&mut self, from: Option<u32>, outgoing: &Outgoing<'_>) -> Given {
         // Behind those of the same parent topic, whose order is kept.
-        let parent = outgoing.place().parent;
-        let behind = !self.fanouts.is_empty() && self.fanouts.len_of(parent) > 0;
+        let behind = !self.fanouts.is_empty() && self.fanouts.len_of(outgoing.place().parent) > 0;
         if behind && self.joins_last(from, outgoing) {
             return Given::Later;
         }
