@@ -32,6 +32,7 @@ mod targets;
 mod ticker;
 mod tokens;
 mod trace;
+mod unfinished;
 mod write;
 
 use std::{
@@ -60,6 +61,7 @@ use stalled::Waiter;
 use targets::ShardSet;
 pub(crate) use ticker::Ticker;
 use tokens::TokenWatch;
+pub(crate) use unfinished::Unfinished;
 
 use crate::{
     inbox::Letter,

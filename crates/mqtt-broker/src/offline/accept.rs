@@ -15,6 +15,7 @@ use super::{
 use crate::{
     limits::{RETAINED_WAITING_BYTES_MAX, SWEEP_LEN_MAX},
     message::{Outgoing, Terms},
+    shard::Unfinished,
     shared_subscriptions::Member,
 };
 
@@ -139,6 +140,14 @@ impl Offline {
             receivers: 0,
             until,
         })
+    }
+
+    /// A message of `QoS` 2 of a session has found no room; what is known of one before is
+    /// forgotten, as a client does not go on before the one is done.
+    pub(crate) fn note_unfinished(&self, from: Uid, unfinished: Unfinished) {
+        if let Some(session) = self.state.lock().ledger.session_mut(from) {
+            session.unfinished = Some(Box::new(unfinished));
+        }
     }
 
     /// Gives one connected session a message that only it gets.

@@ -182,7 +182,8 @@ impl Offline {
     /// PUBREL: the identifier may be used again once this is durable. Nothing if it was not in use.
     pub(crate) fn release_inbound(&self, uid: Uid, packet_id: PacketId) -> Option<Lsn> {
         let mut state = self.state.lock();
-        let session = state.ledger.session(uid)?;
+        let session = state.ledger.session_mut(uid)?;
+        session.unfinished.take_if(|it| it.has_id(packet_id));
         if !session.inbound.contains(&packet_id.get()) {
             return None;
         }

@@ -20,6 +20,7 @@ use crate::{
     message::{Message, SubscriptionId},
     routes::Seat,
     session::{Awaits, KeptIn},
+    shard::Unfinished,
     subscriptions::Held,
 };
 
@@ -82,6 +83,9 @@ pub(super) struct Session {
     pub(super) will: Option<StoredWill>,
     /// Messages of `QoS` 2 that it has published and not released.
     pub(super) inbound: BTreeSet<u16>,
+    /// The last that found no room. Not durable: after a crash only those have it who get it from
+    /// here, and then it is known to be received.
+    pub(super) unfinished: Option<Box<Unfinished>>,
     /// Each with its place in the tree; a shared one has none.
     pub(super) subscriptions: Vec<(StoredSubscription, Option<Held>)>,
     pub(super) queue: BTreeMap<Seq, Entry>,
@@ -110,6 +114,7 @@ impl Session {
             place: Place::Away { since: 0 },
             will: None,
             inbound: BTreeSet::new(),
+            unfinished: None,
             subscriptions: Vec::new(),
             queue: BTreeMap::new(),
             queue_bytes: 0,

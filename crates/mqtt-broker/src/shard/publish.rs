@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::TopicName;
 use mqtt_codec::{Delivery, Publish, QoS, ReasonCode};
+use parking_lot::Mutex;
 
 use super::{
     Shard,
@@ -34,6 +35,12 @@ impl Shard {
         incoming: Incoming<'a>,
     ) -> Option<Precedent<'a>> {
         let outgoing = self.take_in(slot, &incoming);
+        if let Some(rest) = self.take_rest(slot, &incoming) {
+            self.trace_incoming(slot, outgoing.id, &incoming, "accepted");
+            // It is tried in this turn.
+            self.stall(slot, &incoming, &outgoing, rest);
+            return None;
+        }
         let targets = self.targets(&incoming.topic, incoming.uplink, &outgoing);
         let Some(targets) = targets else {
             self.trace_incoming(slot, outgoing.id, &incoming, "no_receiver");
@@ -104,7 +111,7 @@ impl Shard {
             };
             self.acknowledge(slot, incoming.delivery, (reason, ""), targets.until);
         } else {
-            self.stall(slot, incoming, outgoing, targets);
+            self.stall(slot, incoming, outgoing, Arc::new(Mutex::new(targets)));
         }
     }
 

@@ -9,7 +9,7 @@ use message_bus::fair::{Bounds, FairQueue, Load, Place, Queued};
 use model::Topic;
 use mqtt_codec::{Delivery, ReasonCode};
 
-use super::{Shard, targets::Targets};
+use super::{Shard, targets::Targets, unfinished::Rest};
 use crate::{
     limits::RETRIES_PER_TURN,
     message::{Message, Outgoing},
@@ -29,7 +29,7 @@ pub(super) struct Stalled {
     message: Arc<Message>,
     topic: Topic,
     delivery: Delivery,
-    targets: Targets,
+    rest: Rest,
 }
 
 /// Whose message it is, among those that found no room.
@@ -73,11 +73,12 @@ impl Shard {
         slot: u32,
         incoming: &Incoming<'_>,
         outgoing: &Outgoing<'_>,
-        targets: Targets,
+        rest: Rest,
     ) {
         self.counters().stalls.one();
         let message = outgoing.share();
         let (topic, delivery) = (incoming.topic.to_topic(), incoming.delivery);
+        self.note_unfinished(slot, delivery, &topic, &rest);
         let waiter = Waiter {
             slot,
             message: Arc::clone(&message),
@@ -87,7 +88,7 @@ impl Shard {
                 message,
                 topic,
                 delivery,
-                targets,
+                rest,
             }));
             self.stalled.push_anyway(waiter);
         }
@@ -109,19 +110,21 @@ impl Shard {
         let Some(connection) = self.connection(slot) else {
             return Retried::Done;
         };
-        let Some(mut stalled) = connection.stalled.take() else {
+        let Some(stalled) = connection.stalled.take() else {
             return Retried::Done;
         };
         let Some(from) = self.origin(slot, stalled.delivery) else {
             return Retried::Done;
         };
         let outgoing = Outgoing::shared_from(&stalled.message);
-        if self.is_worth_trying(&stalled.topic, &outgoing, &stalled.targets) {
+        let rest = Arc::clone(&stalled.rest);
+        let mut targets = rest.lock();
+        if self.is_worth_trying(&stalled.topic, &outgoing, &targets) {
             let topic = stalled.topic.name();
-            self.give_out(from, &topic, &outgoing, &mut stalled.targets);
+            self.give_out(from, &topic, &outgoing, &mut targets);
         }
-        if stalled.targets.is_empty() {
-            let until = stalled.targets.until;
+        if targets.is_empty() {
+            let until = targets.until;
             self.acknowledge(slot, stalled.delivery, (ReasonCode::Success, ""), until);
             self.mark_ready(slot);
             return Retried::Done;

@@ -400,7 +400,7 @@ async fn take_overs_across_event_loops_leave_exactly_one_channel_online() {
 }
 
 /// Publishes as much as is kept for a console that is not there.
-fn fill_backlog(raw: &mut Raw, topic: &str) {
+pub(crate) fn fill_backlog(raw: &mut Raw, topic: &str) {
     for _ in 0..BACKLOG_LEN_MAX {
         raw.publish(topic, b"before", Some(1));
         assert!(matches!(raw.recv(), Said::PubAck(..)));

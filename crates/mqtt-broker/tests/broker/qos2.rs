@@ -1,5 +1,6 @@
 //! `QoS` 2 in both directions, step by step, with the answers that go wrong.
 
+use mqtt_broker::{Access, limits::BACKLOG_LEN_MAX};
 use mqtt_codec::{
     Ack, Delivery, Packet, Property,
     ProtocolVersion::{V5, V311},
@@ -7,8 +8,11 @@ use mqtt_codec::{
 };
 
 use crate::{
-    lab::{Lab, id, qos1, qos2},
-    raw::Said,
+    bus::fill_backlog,
+    kit::{Device, next_uplink},
+    lab::{LAB, Lab, id, qos1, qos2},
+    persistent::keep,
+    raw::{Raw, Said},
 };
 
 const OK: ReasonCode = ReasonCode::Success;
@@ -197,4 +201,63 @@ fn an_identifier_in_use_is_refused_to_another_message() {
         raw.recv(),
         Said::PubRec(5, ReasonCode::NoMatchingSubscribers, String::new())
     );
+}
+
+const TOPIC: &str = "csg_result/gw-one/two";
+
+/// A message that a subscriber has, and for which there is no room with the console; both clients,
+/// and who has sent it.
+fn half_given(lab: &Lab) -> (Raw, Raw, Device) {
+    let (group, results) = (LAB.parse().unwrap(), "csg_result".parse().unwrap());
+    let registry = lab.0.broker.registry();
+    registry.grant(&group, &results, Access::Subscribe).unwrap();
+    let mut subscriber = lab.subscriber("sub", TOPIC, QoS::ExactlyOnce);
+    let device = lab.0.device("gw-one");
+    let mut publisher = keep(lab, &device, V5, 600).0;
+    fill_backlog(&mut publisher, "csg_result/gw-one");
+    publisher.say(TOPIC, "once", qos2(7));
+    assert_eq!(subscriber.see().payload, "once");
+    assert!(publisher.is_silent(), "the console does not have it");
+    (subscriber, publisher, device)
+}
+
+#[tokio::test]
+async fn what_some_have_of_a_publisher_that_was_lost_comes_to_the_others_only() {
+    for is_taken_over in [false, true] {
+        let lab = Lab::start();
+        let (mut subscriber, lost, device) = half_given(&lab);
+        let lost = is_taken_over.then_some(lost);
+        let mut publisher = keep(&lab, &device, V5, 600).0;
+        let (packet_id, dup) = (id(7), true);
+        for _ in 0..2 {
+            let again = Delivery::ExactlyOnce { packet_id, dup };
+            publisher.say(TOPIC, "once", again);
+        }
+        assert!(publisher.is_silent(), "the console does not have it yet");
+        let mut receiver = lab.0.broker.bus().receive().await.unwrap();
+        for _ in 0..BACKLOG_LEN_MAX {
+            assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"before");
+        }
+        assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"once");
+        assert_eq!(publisher.recv(), received(7));
+        assert_eq!(publisher.recv(), received(7));
+        assert_eq!(publisher.release(7), OK);
+        assert!(subscriber.is_silent(), "it came twice");
+        // The identifier is free again.
+        publisher.say(TOPIC, "next", qos2(7));
+        assert_eq!(publisher.recv(), received(7));
+        assert_eq!(subscriber.see().payload, "next");
+        assert_eq!(&next_uplink(&mut receiver).await.payload[..], b"next");
+        drop(lost);
+    }
+}
+
+#[test]
+fn a_session_that_begins_anew_knows_nothing_of_what_was_half_given() {
+    let lab = Lab::start();
+    let (mut subscriber, lost, device) = half_given(&lab);
+    lost.hang_up();
+    let mut publisher = Raw::connect(lab.0.address(), &device, V5);
+    publisher.say(TOPIC, "another", qos2(7));
+    assert_eq!(subscriber.see().payload, "another");
 }
