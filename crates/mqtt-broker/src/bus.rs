@@ -148,7 +148,7 @@ impl MessageBus for EmbeddedBus {
     }
 
     async fn receive(&self) -> Result<BusReceiver, BusError> {
-        Ok(self.0.hub.attach(&self.0.routes))
+        Ok(self.0.hub.attach(|| self.0.routes.online()))
     }
 
     async fn register(

@@ -1,17 +1,21 @@
 //! Where uplink and presence leave the broker for the console.
 //!
 //! Invariant: a receiver's first event names every client that is connected; whoever comes or
-//! goes later is told after it. So changes of presence hold the lock for reading, and a new
-//! receiver holds it for writing.
+//! goes later is told after it. Nobody waits while that event is made: what changes meanwhile is
+//! noted, and done to it. Changes of presence hold the lock for reading, so the notes of a new
+//! receiver begin, and end, between two changes.
+
+use std::collections::HashMap;
 
 use message_bus::{
-    BusEvent, BusReceiver, BusSender, Precedence, Presence, QueueFull, Uplink, bus_queue,
+    BusEvent, BusReceiver, BusSender, ChannelId, Online, Precedence, Presence, PresenceKind,
+    QueueFull, Uplink, bus_queue,
     fair::{FairQueue, Place},
 };
 use model::{FLEET_TOPICS, Priority, Topic};
 use parking_lot::{Mutex, RwLock};
 
-use crate::{limits::BACKLOG_BOUNDS, routes::Routes};
+use crate::limits::{BACKLOG_BOUNDS, PRESENCE_AT_ONCE, PRESENCE_ROUNDS_MAX};
 
 /// No room for an uplink message; it comes back.
 #[derive(Debug)]
@@ -19,16 +23,38 @@ pub(crate) struct HubFull(pub(crate) Uplink);
 
 #[derive(Debug)]
 pub(crate) struct Hub {
-    receiver: RwLock<Option<BusSender>>,
+    ends: RwLock<Ends>,
     /// What came while no receiver was attached.
     backlog: Mutex<FairQueue<BusEvent>>,
+    /// One receiver at a time attaches.
+    attaching: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Ends {
+    receiver: Option<BusSender>,
+    /// What changes while one attaches. As long as many as come and go meanwhile.
+    noted: Option<Mutex<Vec<Presence>>>,
+}
+
+impl Ends {
+    fn open(&self) -> Option<&BusSender> {
+        self.receiver.as_ref().filter(|sender| !sender.is_closed())
+    }
+
+    /// What was noted since this was asked last.
+    fn take_noted(&self) -> Vec<Presence> {
+        let noted = self.noted.as_ref();
+        noted.map_or_else(Vec::new, |noted| std::mem::take(&mut noted.lock()))
+    }
 }
 
 impl Default for Hub {
     fn default() -> Self {
         Self {
-            receiver: RwLock::default(),
+            ends: RwLock::default(),
             backlog: Mutex::new(FairQueue::new(&BACKLOG_BOUNDS)),
+            attaching: Mutex::default(),
         }
     }
 }
@@ -36,9 +62,9 @@ impl Default for Hub {
 impl Hub {
     /// Hands a message to the receiver, or keeps it for the next one.
     pub(crate) fn push(&self, uplink: Uplink) -> Result<(), HubFull> {
-        let receiver = self.receiver.read();
+        let ends = self.ends.read();
         let event = BusEvent::Uplink(uplink);
-        let pushed = match receiver.as_ref().filter(|s| !s.is_closed()) {
+        let pushed = match ends.open() {
             Some(sender) => sender.push(event).map_err(|QueueFull(event)| event),
             None => self.backlog.lock().push(event),
         };
@@ -50,8 +76,8 @@ impl Hub {
 
     /// Whether a message of `topic` with a payload of `bytes` would find room.
     pub(crate) fn has_room(&self, topic: &Topic, bytes: usize) -> bool {
-        let receiver = self.receiver.read();
-        match receiver.as_ref().filter(|s| !s.is_closed()) {
+        let ends = self.ends.read();
+        match ends.open() {
             Some(sender) => sender.has_room(topic, bytes),
             None => {
                 let precedence = Precedence::of_fleet(topic.parent()).unwrap_or_default();
@@ -65,39 +91,94 @@ impl Hub {
 
     /// Makes a change of presence and tells about it, as one step.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut dyn FnMut(Presence)) -> T) -> T {
-        let receiver = self.receiver.read();
+        let ends = self.ends.read();
         change(&mut |presence| {
-            if let Some(sender) = receiver.as_ref() {
+            if let Some(noted) = &ends.noted {
+                noted.lock().push(presence.clone());
+            }
+            if let Some(sender) = &ends.receiver {
                 // Presence is never refused.
                 sender.push(BusEvent::Presence(presence)).ok();
             }
         })
     }
 
-    /// A new receiver, which replaces the one before.
-    pub(crate) fn attach(&self, routes: &Routes) -> BusReceiver {
+    /// A new receiver, which replaces the one before. `online` says who is connected, each as it
+    /// is at some time during the call.
+    pub(crate) fn attach(&self, online: impl FnOnce() -> Vec<Online>) -> BusReceiver {
+        let _alone = self.attaching.lock();
+        self.ends.write().noted = Some(Mutex::default());
+        let mut channels: HashMap<_, _> = online().into_iter().map(|o| (o.channel, o)).collect();
+        for _ in 0..PRESENCE_ROUNDS_MAX {
+            let noted = self.ends.read().take_noted();
+            let are_few = noted.len() < PRESENCE_AT_ONCE;
+            noted.into_iter().for_each(|it| note(&mut channels, it));
+            if are_few {
+                break;
+            }
+        }
+        let channels = channels.into_values().collect();
         let (sender, new_receiver) = bus_queue();
-        let mut receiver = self.receiver.write();
-        let channels = routes.online();
         sender
             .push(BusEvent::Online { channels })
             .expect("a new queue has room");
+        self.put_through(sender);
+        new_receiver
+    }
+
+    /// From now on `sender` gets all that comes.
+    fn put_through(&self, sender: BusSender) {
+        let mut ends = self.ends.write();
+        for presence in ends.take_noted() {
+            // Presence is never refused.
+            sender.push(BusEvent::Presence(presence)).ok();
+        }
+        ends.noted = None;
         let mut backlog = self.backlog.lock();
         while let Some(uplink) = backlog.pop() {
             let pushed = sender.push(uplink);
             pushed.expect("what waits of a topic in the backlog is less than the queue takes");
         }
         drop(backlog);
-        if let Some(old) = receiver.replace(sender) {
+        if let Some(old) = ends.receiver.replace(sender) {
             old.close();
         }
-        new_receiver
     }
 
     /// Ends the receiver's queue.
     pub(crate) fn close(&self) {
-        if let Some(sender) = self.receiver.write().take() {
+        if let Some(sender) = self.ends.write().receiver.take() {
             sender.close();
+        }
+    }
+}
+
+/// A change to who is connected.
+fn note(channels: &mut HashMap<ChannelId, Online>, presence: Presence) {
+    let Presence {
+        client_id,
+        channel,
+        at,
+        kind,
+    } = presence;
+    match kind {
+        PresenceKind::Connect {
+            address,
+            access_key_id,
+        } => {
+            let online = Online {
+                client_id,
+                channel,
+                since: at,
+                address,
+                access_key_id,
+            };
+            channels.insert(channel, online);
+        }
+        // Tcpclean follows.
+        PresenceKind::Disconnect => {}
+        PresenceKind::TcpClean { .. } => {
+            channels.remove(&channel);
         }
     }
 }
@@ -110,3 +191,6 @@ pub(crate) fn priority_of(uplink: &Uplink) -> Priority {
         .find(|topic| topic.name == parent)
         .map_or(Priority::Low, |topic| topic.priority)
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,6 +231,12 @@ pub(crate) const ALONE_FOR_MAX: Duration = Duration::from_secs(8);
 pub(crate) const FIRST_READ_LEN: usize = 32 * 1024;
 /// Receivers of one message on another shard up to which that shard is not woken but visited.
 pub(crate) const VISIT_RECEIVERS_MAX: u32 = 16;
+/// So few changes of presence may be left over when a new receiver takes over: it is told of them
+/// while clients wait, for a part of a millisecond.
+pub(crate) const PRESENCE_AT_ONCE: usize = 256;
+/// How often is made good before what has changed meanwhile. Each time it is less, unless clients
+/// come faster than that; then they wait a little.
+pub(crate) const PRESENCE_ROUNDS_MAX: usize = 16;
 /// How often a message that found no room is tried again.
 pub(crate) const STALL_RETRY: Duration = Duration::from_millis(5);
 /// How long accepting rests when the process has no file descriptor left.

@@ -136,10 +136,18 @@ impl Routes {
         self.stripes.iter().map(|stripe| stripe.lock().len()).sum()
     }
 
+    /// All clients, each as it is when its turn comes. What takes long is done without the locks.
     pub(crate) fn online(&self) -> Vec<Online> {
         let mut all = Vec::new();
         for stripe in &self.stripes {
-            all.extend(stripe.lock().iter().map(|(id, route)| route.online(id)));
+            let here: Vec<(Arc<str>, Route)> = {
+                let routes = stripe.lock();
+                let shown = routes
+                    .iter()
+                    .map(|(id, route)| (Arc::clone(id), route.clone()));
+                shown.collect()
+            };
+            all.extend(here.iter().map(|(id, route)| route.online(id)));
         }
         all
     }
