@@ -257,6 +257,9 @@ pub(crate) const TURNED_AWAY_MAX: usize = 4_096;
 pub(crate) const SEGMENT_LEN: u64 = 16 * 1024 * 1024;
 /// A store shorter than this is not compacted.
 pub(crate) const STORE_COMPACT_LEN_MIN: u64 = 4 * SEGMENT_LEN;
+/// Levels of the tree of retained messages that are looked at for a subscription before those have
+/// their turn who publish: a part of a millisecond.
+pub(crate) const RETAINED_LEVELS_AT_ONCE: usize = 512;
 /// Sessions that end at once, and messages that go, before event loops have their turn again.
 pub(crate) const SWEEP_LEN_MAX: usize = 1_000;
 /// Messages that a session takes from the store at once.

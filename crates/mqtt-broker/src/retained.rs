@@ -1,20 +1,25 @@
 //! Retained messages: the last of each topic, for those who subscribe later.
 //!
-//! A tree of topic levels, so that a filter finds what it matches without looking at the rest.
+//! A tree of topic levels, so that a filter finds what it matches without looking at the rest. The
+//! names of a level are in order, so that a walk can be interrupted and goes on behind the level
+//! where it was, whatever has come and gone meanwhile.
+
+mod walk;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use model::Timestamp;
 
 use crate::message::Message;
+pub(crate) use walk::Walk;
 
 #[derive(Debug, Default)]
 struct Level {
     message: Option<Arc<Message>>,
-    below: HashMap<Box<str>, Level>,
+    below: BTreeMap<Box<str>, Level>,
 }
 
 /// All retained messages of a broker.
@@ -75,13 +80,6 @@ impl Retained {
         let (at, topic) = self.expiring.first()?;
         (*at <= now).then_some(topic)
     }
-
-    /// Those whose topics `filter` matches, at most `max`.
-    pub(crate) fn matching(&self, filter: &str, max: usize) -> Vec<Arc<Message>> {
-        let mut found = Vec::new();
-        collect(&self.root, Some(filter), max, &mut found);
-        found
-    }
 }
 
 /// As deep as a topic has levels: 32 at most, as it has 64 characters.
@@ -96,46 +94,6 @@ fn take(level: &mut Level, rest: Option<&str>) -> Option<Arc<Message>> {
         level.below.remove(name);
     }
     taken
-}
-
-fn collect(level: &Level, rest: Option<&str>, max: usize, found: &mut Vec<Arc<Message>>) {
-    let Some(rest) = rest else {
-        return push(level, max, found);
-    };
-    let (name, rest) = split(rest);
-    match name {
-        "#" => {
-            // `a/#` matches `a` too (MQTT 5, 4.7.1.2).
-            push(level, max, found);
-            collect_all(level, max, found);
-        }
-        "+" => {
-            for below in level.below.values() {
-                collect(below, rest, max, found);
-            }
-        }
-        _ => {
-            if let Some(below) = level.below.get(name) {
-                collect(below, rest, max, found);
-            }
-        }
-    }
-}
-
-fn push(level: &Level, max: usize, found: &mut Vec<Arc<Message>>) {
-    if found.len() < max {
-        found.extend(level.message.clone());
-    }
-}
-
-fn collect_all(level: &Level, max: usize, found: &mut Vec<Arc<Message>>) {
-    for below in level.below.values() {
-        if found.len() >= max {
-            return;
-        }
-        push(below, max, found);
-        collect_all(below, max, found);
-    }
 }
 
 fn split(rest: &str) -> (&str, Option<&str>) {

@@ -5,6 +5,7 @@ use std::{sync::Arc, sync::atomic::Ordering};
 use message_bus::ChannelId;
 use model::Timestamp;
 use mqtt_codec::{PacketId, QoS};
+use parking_lot::MutexGuard;
 
 use super::{
     Lsn, Offline,
@@ -12,8 +13,9 @@ use super::{
     session::{Entry, Waiting, id_of},
 };
 use crate::{
-    limits::TAKE_LEN_MAX,
+    limits::{RETAINED_LEVELS_AT_ONCE, TAKE_LEN_MAX},
     message::{Message, MessageId, SubscriptionId},
+    retained::Walk,
     session::{Answer, KeptIn, Step},
 };
 
@@ -193,12 +195,19 @@ impl Offline {
         Some(lsn)
     }
 
-    /// Retained messages that a subscription brings.
+    /// Retained messages that a subscription brings. Who waits for the store has its turn
+    /// meanwhile: what is published from now on comes to the subscriber anyway.
     pub(crate) fn retained(&self, filter: &str, max: usize, now: Timestamp) -> Vec<Arc<Message>> {
         if self.retained.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let mut found = self.state.lock().ledger.retained.matching(filter, max);
+        let mut walk = Walk::new(filter, max);
+        let mut state = self.state.lock();
+        while !walk.go_on(&state.ledger.retained, RETAINED_LEVELS_AT_ONCE) {
+            MutexGuard::bump(&mut state);
+        }
+        drop(state);
+        let mut found = walk.into_found();
         found.retain(|m| m.parts().expires_at.is_none_or(|at| at > now));
         found
     }
