@@ -1,6 +1,7 @@
 //! The registry's file: records that are only ever appended, each with length and checksum.
 //!
-//! A record is on disk before it counts. When the file has grown, it is replaced by a new one
+//! A record is on disk before it counts, and what counts together is one record, so that a power
+//! cut leaves all of it or nothing. When the file has grown, it is replaced by a new one
 //! that says the same in fewer records: written aside, synced, renamed.
 
 use std::{
@@ -19,8 +20,10 @@ const JOURNAL: &str = "registry.journal";
 const JOURNAL_NEW: &str = "registry.journal.new";
 const LOCK: &str = "registry.lock";
 const HEADER_LEN: usize = 8;
-/// A record is one change: ids and a secret.
-const RECORD_LEN_MAX: usize = 64 * 1024;
+/// A change has ids and a secret.
+const CHANGE_LEN_MAX: usize = 64 * 1024;
+/// A record has as many changes as are made at once: a million credentials.
+const RECORD_LEN_MAX: usize = 256 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -74,12 +77,13 @@ impl Journal {
         self.len
     }
 
-    /// Appends `changes`; when it returns, they are on disk.
+    /// Appends `changes`; when it returns, they are on disk. If it does not, none of them is.
     pub(super) fn append(&mut self, changes: &[Change]) -> Result<(), RegistryError> {
         if self.broken {
             return Err(RegistryError::ReadOnly);
         }
-        let bytes = encode(changes)?;
+        let mut bytes = Vec::new();
+        encode(changes, &mut bytes)?;
         let written = self
             .file
             .write_all(&bytes)
@@ -99,7 +103,10 @@ impl Journal {
 
     /// Replaces everything by `changes`.
     pub(super) fn rewrite(&mut self, changes: &[Change]) -> Result<(), RegistryError> {
-        let bytes = encode(changes)?;
+        let mut bytes = Vec::new();
+        for change in changes {
+            encode(std::slice::from_ref(change), &mut bytes)?;
+        }
         let (path, new_path) = (self.dir.join(JOURNAL), self.dir.join(JOURNAL_NEW));
         match fs::remove_file(&new_path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
@@ -155,16 +162,30 @@ fn io_error(action: &'static str, path: &Path, source: io::Error) -> RegistryErr
     }
 }
 
-fn encode(changes: &[Change]) -> Result<Vec<u8>, RegistryError> {
-    let mut out = Vec::new();
+/// Appends a record of one change, or of several in brackets.
+fn encode(changes: &[Change], out: &mut Vec<u8>) -> Result<(), RegistryError> {
+    let mut body = Vec::new();
     for change in changes {
-        let body = serde_json::to_vec(change).expect("a change has only text and numbers");
-        if body.len() > RECORD_LEN_MAX {
+        if changes.len() > 1 {
+            body.push(if body.is_empty() { b'[' } else { b',' });
+        }
+        let before = body.len();
+        serde_json::to_writer(&mut body, change).expect("a change has only text and numbers");
+        if body.len() - before > CHANGE_LEN_MAX {
             return Err(RegistryError::Refused("a key or secret is too long".into()));
         }
-        put(&body, &mut out);
     }
-    Ok(out)
+    if changes.len() > 1 {
+        body.push(b']');
+    }
+    if body.len() > RECORD_LEN_MAX {
+        let text = "these are too many changes at once".into();
+        return Err(RegistryError::Refused(text));
+    }
+    if !changes.is_empty() {
+        put(&body, out);
+    }
+    Ok(())
 }
 
 /// Appends one record.
@@ -179,8 +200,8 @@ fn put(body: &[u8], out: &mut Vec<u8>) {
 fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<Change>, usize), RegistryError> {
     let mut changes = Vec::new();
     let mut good = 0;
-    while let Some((change, len)) = parse_record(bytes.get(good..).unwrap_or_default()) {
-        changes.push(change);
+    while let Some((more, len)) = parse_record(bytes.get(good..).unwrap_or_default()) {
+        changes.extend(more);
         good += len;
     }
     // What is behind the last good record may be the start of one that was never acknowledged.
@@ -197,7 +218,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<Change>, usize), RegistryErro
     Ok((changes, good))
 }
 
-fn parse_record(bytes: &[u8]) -> Option<(Change, usize)> {
+fn parse_record(bytes: &[u8]) -> Option<(Vec<Change>, usize)> {
     let (len, rest) = bytes.split_first_chunk()?;
     let (crc, rest) = rest.split_first_chunk()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
@@ -208,11 +229,16 @@ fn parse_record(bytes: &[u8]) -> Option<(Change, usize)> {
     if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
         return None;
     }
-    Some((serde_json::from_slice(body).ok()?, HEADER_LEN + len))
+    let changes = if body.starts_with(b"[") {
+        serde_json::from_slice(body).ok()?
+    } else {
+        vec![serde_json::from_slice(body).ok()?]
+    };
+    Some((changes, HEADER_LEN + len))
 }
 
 /// Reads a journal with one record of any bytes and noise behind it; what is read can be
-/// written again.
+/// written again, one by one and together.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn check(bytes: &[u8]) {
     let mut journal = Vec::new();
@@ -221,9 +247,12 @@ pub(crate) fn check(bytes: &[u8]) {
     let Ok((changes, _)) = parse(&journal, Path::new(JOURNAL)) else {
         return;
     };
-    let again = encode(&changes).expect("a record that was read is short enough");
+    let mut again = Vec::new();
+    for change in changes.chunks(1).chain([&changes[..]]) {
+        encode(change, &mut again).expect("a record that was read is short enough");
+    }
     let read = parse(&again, Path::new(JOURNAL)).map(|(changes, len)| (changes.len(), len));
-    assert_eq!(read.ok(), Some((changes.len(), again.len())));
+    assert_eq!(read.ok(), Some((2 * changes.len(), again.len())));
 }
 
 #[cfg(test)]

@@ -102,3 +102,25 @@ fn a_credential_that_cannot_be_used_is_refused() {
         "empty",
     );
 }
+
+/// A power cut in the middle of the write.
+#[test]
+fn a_device_whose_credential_is_replaced_has_the_old_or_the_new_one_wherever_the_write_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("registry.journal");
+    let client: ClientId = "GID_test@@@gw-1".parse().unwrap();
+    let registry = open(dir.path());
+    registry.create_group(&"GID_test".parse().unwrap()).unwrap();
+    let old = registry.register_device(&client, None).unwrap();
+    let before = std::fs::read(&journal).unwrap().len();
+    let new = registry.refresh_device(&client).unwrap();
+    drop(registry);
+    let whole = std::fs::read(&journal).unwrap();
+    for len in before..=whole.len() {
+        std::fs::write(&journal, &whole[..len]).unwrap();
+        let registry = open(dir.path());
+        let holds = [&old, &new].map(|it| registry.holds(&client, &it.access_key_id));
+        let is_whole = len == whole.len();
+        assert_eq!(holds, [!is_whole, is_whole], "cut at {len}");
+    }
+}

@@ -56,6 +56,34 @@ fn a_record_cut_anywhere_is_forgotten_and_those_before_it_stay() {
 }
 
 #[test]
+fn of_changes_that_belong_together_a_cut_leaves_all_or_none() {
+    let before = fs::read(written(1).path().join(JOURNAL)).unwrap();
+    let dir = written(1);
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    journal
+        .append(&[register(1), register(2), register(3)])
+        .unwrap();
+    drop(journal);
+    let whole = fs::read(dir.path().join(JOURNAL)).unwrap();
+    assert_eq!(read(&dir), (0..4).map(register).collect::<Vec<_>>());
+    for len in before.len()..whole.len() {
+        edit(&dir, |bytes| *bytes = whole[..len].to_vec());
+        assert_eq!(read(&dir), [register(0)], "cut at {len}");
+    }
+}
+
+#[test]
+fn a_journal_with_each_change_in_a_record_of_its_own_is_read() {
+    let dir = written(0);
+    edit(&dir, |bytes| {
+        for n in 0..3 {
+            put(&serde_json::to_vec(&register(n)).unwrap(), bytes);
+        }
+    });
+    assert_eq!(read(&dir), (0..3).map(register).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_damaged_record_before_others_is_an_error_that_names_the_place() {
     let dir = written(3);
     let second = fs::read(written(1).path().join(JOURNAL)).unwrap().len();
