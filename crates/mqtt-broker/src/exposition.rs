@@ -120,8 +120,16 @@ type Total = fn(&TopicTotals) -> u64;
 const TOPIC_TOTALS: [(&str, &str, Total); 5] = [
     ("messages_in", "Messages from clients.", |t| t.messages_in),
     ("bytes_in", "Payload from clients.", |t| t.bytes_in),
-    ("messages_out", "Messages to clients.", |t| t.messages_out),
-    ("bytes_out", "Payload to clients.", |t| t.bytes_out),
+    (
+        "messages_out",
+        "Messages to clients, whether or not these have taken them yet.",
+        |t| t.messages_out,
+    ),
+    (
+        "bytes_out",
+        "Payload to clients, whether or not these have taken it yet.",
+        |t| t.bytes_out,
+    ),
     ("dropped", "Deliveries that did not happen.", |t| t.dropped),
 ];
 

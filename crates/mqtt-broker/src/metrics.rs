@@ -87,7 +87,8 @@ counters! {
         packets_malformed,
         /// Messages from clients.
         messages_in,
-        /// Messages to clients.
+        /// Messages to clients, counted when they are put into the output of a connection or the
+        /// queue before it; what the kernel has taken of them is in the bytes written.
         messages_out,
         /// Messages handed to the console.
         uplinks,
