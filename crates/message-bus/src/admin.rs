@@ -17,8 +17,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::precedence::Precedence;
 
-pub use certificates::{CertificateState, DeviceCertificate, NewAuthority, TrustedAuthority};
-pub use clients::{BlockedClient, ClientSession, ClientsPage, ClientsQuery, Subscription};
+pub use certificates::{
+    CertificateQuery, CertificateState, CertificatesPage, DeviceCertificate, NewAuthority,
+    TrustedAuthority,
+};
+pub use clients::{
+    BlockedClient, BlockedPage, BlockedQuery, ClientSession, ClientsPage, ClientsQuery,
+    Subscription,
+};
 pub use credentials::{
     AccessKey, CredentialQuery, CredentialsPage, DeviceCredential, IssuedCredential,
 };
@@ -32,7 +38,7 @@ pub use traces::{TraceAction, TraceEntry, TraceOf, TracePage, TraceQuery};
 
 /// Most client IDs of one batch query.
 pub const SESSIONS_QUERY_MAX: usize = 100;
-/// Most entries of one page of clients, credentials or traces.
+/// Most entries of one page of clients, credentials, certificates or traces.
 pub const PAGE_MAX: usize = 100;
 
 /// What is asked.
@@ -101,7 +107,7 @@ pub enum AdminCall {
     /// Withdraws the credentials of a device; its connection is closed.
     UnregisterDevice { client_id: ClientId },
     /// Clients that may not connect.
-    BlockedClients,
+    BlockedClients { query: BlockedQuery },
     /// Shuts a client out; its connection is closed.
     Block { client_id: ClientId },
     /// Lets it in again.
@@ -130,7 +136,7 @@ pub enum AdminCall {
     /// Forgets an authority that is inactive, and its device certificates.
     DeleteAuthority { serial: String },
     /// Device certificates of an authority that were seen.
-    DeviceCertificates { authority: String },
+    DeviceCertificates { query: CertificateQuery },
     /// Sets whether a device certificate lets its device in.
     SetDeviceCertificate {
         authority: String,
@@ -174,7 +180,7 @@ pub enum AdminAnswer {
     /// See [`AdminCall::DeviceCredentials`] and [`AdminCall::Device`].
     DeviceCredentials(CredentialsPage),
     /// See [`AdminCall::BlockedClients`].
-    BlockedClients(Vec<BlockedClient>),
+    BlockedClients(BlockedPage),
     /// See [`AdminCall::Clients`] and [`AdminCall::Sessions`].
     Clients(ClientsPage),
     /// See [`AdminCall::Send`].
@@ -186,7 +192,7 @@ pub enum AdminAnswer {
     /// See [`AdminCall::Authorities`].
     Authorities(Vec<TrustedAuthority>),
     /// See [`AdminCall::DeviceCertificates`].
-    DeviceCertificates(Vec<DeviceCertificate>),
+    DeviceCertificates(CertificatesPage),
     /// See [`AdminCall::Listeners`].
     Listeners(Vec<ListenerStatus>),
     /// See [`AdminCall::SlowClients`].

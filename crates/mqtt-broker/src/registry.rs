@@ -10,6 +10,7 @@ pub(crate) mod credentials;
 mod groups;
 mod identities;
 mod journal;
+mod page;
 pub(crate) mod rights;
 pub(crate) mod rules;
 mod secrets;

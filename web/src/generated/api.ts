@@ -434,7 +434,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Device certificates of an authority that were seen. */
+        /** Device certificates of an authority that were seen, by serial number. */
         get: operations["list_device_certificates"];
         put?: never;
         post?: never;
@@ -469,7 +469,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Clients that may not connect. */
+        /** Clients that may not connect, by client ID. */
         get: operations["list_blocked_clients"];
         put?: never;
         post?: never;
@@ -4234,7 +4234,12 @@ export interface operations {
     };
     list_device_certificates: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many (100 at most). */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 serial: string;
@@ -4326,7 +4331,12 @@ export interface operations {
     };
     list_blocked_clients: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many (100 at most). */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use message_bus::{AdminAnswer, AdminCall, BusError};
 use model::{ClientId, ErrorCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -68,6 +70,16 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
             certificates::set_device,
             certificates::delete_device
         ))
+}
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Part {
+    /// At most so many (100 at most).
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
 }
 
 /// Picks the answer that a call has; the other end may be of another version.

@@ -45,6 +45,17 @@ pub struct TrustedAuthority {
     pub devices: u64,
 }
 
+/// Which device certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateQuery {
+    /// Of the authority with this serial number.
+    pub authority: String,
+    /// Behind this serial number.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// A device certificate that was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceCertificate {
@@ -64,4 +75,13 @@ pub struct DeviceCertificate {
     /// When it came first.
     #[schema(value_type = u64)]
     pub registered_at: Timestamp,
+}
+
+/// Device certificates by serial number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificatesPage {
+    /// What is on it.
+    pub items: Vec<DeviceCertificate>,
+    /// The serial number behind which the next page begins.
+    pub next: Option<String>,
 }

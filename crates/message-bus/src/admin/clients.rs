@@ -54,6 +54,15 @@ pub struct ClientsPage {
     pub next: Option<String>,
 }
 
+/// Which of the clients that may not connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedQuery {
+    /// Behind this client ID.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// A client that may not connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockedClient {
@@ -62,4 +71,13 @@ pub struct BlockedClient {
     /// Since when.
     #[schema(value_type = u64)]
     pub since: Timestamp,
+}
+
+/// Clients that may not connect, by ID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedPage {
+    /// What is on it.
+    pub items: Vec<BlockedClient>,
+    /// The client ID behind which the next page begins.
+    pub next: Option<String>,
 }

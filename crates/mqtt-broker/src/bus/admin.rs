@@ -44,7 +44,7 @@ impl EmbeddedBus {
             | AdminCall::Device { .. }
             | AdminCall::RefreshDevice { .. }
             | AdminCall::UnregisterDevice { .. } => self.answer_devices(call).await,
-            AdminCall::BlockedClients
+            AdminCall::BlockedClients { .. }
             | AdminCall::Block { .. }
             | AdminCall::Unblock { .. }
             | AdminCall::Clients { .. }
@@ -247,8 +247,8 @@ impl EmbeddedBus {
                     AdminCall::Authorities => {
                         return Ok(AdminAnswer::Authorities(registry.authorities()));
                     }
-                    AdminCall::DeviceCertificates { authority } => {
-                        let seen = registry.device_certificates(&authority)?;
+                    AdminCall::DeviceCertificates { query } => {
+                        let seen = registry.device_certificates(&query)?;
                         return Ok(AdminAnswer::DeviceCertificates(seen));
                     }
                     AdminCall::RegisterAuthority { authority } => {

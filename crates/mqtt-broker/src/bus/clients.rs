@@ -20,7 +20,10 @@ use crate::{
 impl EmbeddedBus {
     pub(super) async fn answer_clients(&self, call: AdminCall) -> Result<AdminAnswer, BusError> {
         match call {
-            AdminCall::BlockedClients => Ok(AdminAnswer::BlockedClients(self.0.registry.blocked())),
+            AdminCall::BlockedClients { query } => {
+                let page = self.0.registry.blocked(&query);
+                Ok(AdminAnswer::BlockedClients(page))
+            }
             AdminCall::Block { client_id } => {
                 let blocked = client_id.clone();
                 self.change(move |shared| shared.registry.block(&blocked))

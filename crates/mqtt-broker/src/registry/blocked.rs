@@ -1,9 +1,11 @@
 //! Clients that may not connect, whatever they can prove.
 
-use message_bus::admin::BlockedClient;
-use model::ClientId;
+use std::ops::Bound;
 
-use super::{Registry, change::Change};
+use message_bus::admin::{BlockedClient, BlockedPage, BlockedQuery};
+use model::{ClientId, Timestamp};
+
+use super::{Registry, change::Change, page::page};
 use crate::{error::RegistryError, limits::BLOCKED_MAX};
 
 impl Registry {
@@ -36,13 +38,18 @@ impl Registry {
         self.commit(vec![Change::Unblock { client_id }])
     }
 
-    pub(crate) fn blocked(&self) -> Vec<BlockedClient> {
+    pub(crate) fn blocked(&self, query: &BlockedQuery) -> BlockedPage {
+        let after = query.after.as_deref();
+        let after = after.and_then(|after| after.parse::<ClientId>().ok());
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let identities = self.identities.read();
-        let shown = identities.blocked.iter();
-        let shown = shown.map(|(client_id, since)| BlockedClient {
+        let blocked = identities.blocked.range((from, Bound::Unbounded));
+        let (blocked, next) = page(blocked, query.limit);
+        let shown = |(client_id, since): (&ClientId, &Timestamp)| BlockedClient {
             client_id: client_id.to_string(),
             since: *since,
-        });
-        shown.collect()
+        };
+        let items = blocked.into_iter().map(shown).collect();
+        BlockedPage { items, next }
     }
 }

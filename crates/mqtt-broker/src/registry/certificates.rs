@@ -4,12 +4,12 @@
 //! issued to this broker's registration code. A device certificate is registered when it first
 //! comes; what counts is whether it is active.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use message_bus::admin::{CertificateState, DeviceCertificate, NewAuthority, TrustedAuthority};
+use message_bus::admin::{
+    CertificateQuery, CertificateState, CertificatesPage, DeviceCertificate, NewAuthority,
+    TrustedAuthority,
+};
 use model::{ClientId, Timestamp};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::{
     Registry,
     change::Change,
     credentials::Entry,
+    page::page,
     secrets,
     x509::{self, Facts, Trust},
 };
@@ -70,7 +71,7 @@ struct Held {
     authority: Authority,
     /// `None` if the certificate cannot be read any more; then it lets nobody in.
     trust: Option<Arc<Trust>>,
-    certificates: HashMap<String, Certificate>,
+    certificates: BTreeMap<String, Certificate>,
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +90,7 @@ impl Authorities {
                 let trust = x509::trust(&authority.pem).ok().map(Arc::new);
                 let held = Held {
                     trust,
-                    certificates: HashMap::new(),
+                    certificates: BTreeMap::new(),
                     authority,
                 };
                 self.held.insert(held.authority.serial.clone(), held);
@@ -385,15 +386,20 @@ impl Registry {
 
     pub(crate) fn device_certificates(
         &self,
-        authority: &str,
-    ) -> Result<Vec<DeviceCertificate>, RegistryError> {
-        self.authority_state(authority)?;
+        query: &CertificateQuery,
+    ) -> Result<CertificatesPage, RegistryError> {
+        self.authority_state(&query.authority)?;
+        let after = query.after.as_deref();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let identities = self.identities.read();
-        let held = identities.authorities.held.get(authority);
-        let certificates = held.into_iter().flat_map(|held| held.certificates.values());
-        let mut shown: Vec<_> = certificates.map(shown).collect();
-        shown.sort_by(|a, b| a.serial.cmp(&b.serial));
-        Ok(shown)
+        let held = identities.authorities.held.get(&query.authority);
+        let certificates = held.into_iter().flat_map(|held| {
+            let behind = (from, Bound::Unbounded);
+            held.certificates.range::<str, _>(behind)
+        });
+        let (certificates, next) = page(certificates, query.limit);
+        let items = certificates.into_iter().map(|(_, it)| shown(it)).collect();
+        Ok(CertificatesPage { items, next })
     }
 
     pub(crate) fn set_device_certificate(

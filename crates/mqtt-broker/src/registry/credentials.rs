@@ -8,12 +8,12 @@ use std::{
 
 use hmac::{Hmac, Mac as _};
 use message_bus::admin::{
-    CredentialQuery, CredentialsPage, DeviceCredential, IssuedCredential, PAGE_MAX, TopicRights,
+    CredentialQuery, CredentialsPage, DeviceCredential, IssuedCredential, TopicRights,
 };
 use model::{ClientId, Credential, Secret, Timestamp};
 use sha1::Sha1;
 
-use super::{Registry, change::Change, rights::check_rights, secrets};
+use super::{Registry, change::Change, page::page, rights::check_rights, secrets};
 use crate::{
     error::RegistryError,
     limits::{ACCESS_KEY_ID_LEN_MAX, CREDENTIALS_MAX},
@@ -365,17 +365,13 @@ impl Registry {
 
     pub(crate) fn devices(&self, query: &CredentialQuery) -> CredentialsPage {
         let identities = self.identities.read();
-        let limit = query.limit.clamp(1, PAGE_MAX);
-        let group = query.group.as_str();
-        let mut devices = identities
-            .credentials
-            .of_group(group, query.after.as_deref());
-        let (mut items, mut last) = (Vec::new(), None);
-        for (client_id, held) in devices.by_ref().take(limit) {
-            items.extend(held.iter().map(|h| h.shown(client_id)));
-            last = Some(client_id.to_string());
-        }
-        let next = devices.next().and(last);
+        let (group, after) = (query.group.as_str(), query.after.as_deref());
+        let devices = identities.credentials.of_group(group, after);
+        let (devices, next) = page(devices, query.limit);
+        let of_device = |(id, held): (&ClientId, &Vec<Held>)| -> Vec<DeviceCredential> {
+            held.iter().map(|h| h.shown(id)).collect()
+        };
+        let items = devices.into_iter().flat_map(of_device).collect();
         CredentialsPage { items, next }
     }
 }

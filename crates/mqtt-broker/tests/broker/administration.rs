@@ -3,7 +3,8 @@
 use message_bus::{
     AdminAnswer, AdminCall, BusError,
     admin::{
-        Access, ClientSession, ClientsQuery, CredentialQuery, InstanceSettings, MessageToSend,
+        Access, BlockedQuery, ClientSession, ClientsQuery, CredentialQuery, InstanceSettings,
+        MessageToSend,
     },
 };
 use model::{ClientId, Credential};
@@ -167,13 +168,41 @@ async fn a_blocked_client_is_closed_and_stays_out_until_it_is_unblocked() {
         refused.recv(),
         Said::ConnAck(ReasonCode::Banned, _)
     ));
-    let AdminAnswer::BlockedClients(blocked) = ask(&kit, AdminCall::BlockedClients).await else {
-        panic!("another answer")
-    };
-    assert_eq!(blocked[0].client_id, device.client_id.as_str());
+    let (blocked, next) = blocked(&kit, None).await;
+    assert_eq!((blocked, next), (vec![device.client_id.to_string()], None));
     let client_id = device.client_id.clone();
     ask(&kit, AdminCall::Unblock { client_id }).await;
     Raw::connect(kit.address(), &device, V5);
+}
+
+/// Two of the clients that are blocked, behind `after`.
+async fn blocked(kit: &Kit, after: Option<String>) -> (Vec<String>, Option<String>) {
+    let query = BlockedQuery { after, limit: 2 };
+    let AdminAnswer::BlockedClients(page) = ask(kit, AdminCall::BlockedClients { query }).await
+    else {
+        panic!("another answer")
+    };
+    let ids = page.items.into_iter().map(|blocked| blocked.client_id);
+    (ids.collect(), page.next)
+}
+
+#[tokio::test]
+async fn blocked_clients_come_in_pages() {
+    let kit = Kit::start();
+    let all: Vec<String> = (1..=5).map(|n| format!("{GROUP}@@@gw-{n}")).collect();
+    for id in all.iter().rev() {
+        let client_id = id.parse().unwrap();
+        ask(&kit, AdminCall::Block { client_id }).await;
+    }
+    let (first, next) = blocked(&kit, None).await;
+    assert_eq!((&*first, next.as_ref()), (&all[..2], Some(&all[1])));
+    // Who is let in again meanwhile leads nobody astray.
+    let client_id = all[1].parse().unwrap();
+    ask(&kit, AdminCall::Unblock { client_id }).await;
+    let (second, next) = blocked(&kit, next).await;
+    assert_eq!((&*second, next.as_ref()), (&all[2..4], Some(&all[3])));
+    let (third, next) = blocked(&kit, next).await;
+    assert_eq!((&*third, next), (&all[4..], None));
 }
 
 #[tokio::test]

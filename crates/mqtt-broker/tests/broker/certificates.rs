@@ -2,7 +2,10 @@
 
 use message_bus::{
     AdminAnswer, AdminCall,
-    admin::{CertificateState, NewAuthority, TrustedAuthority},
+    admin::{
+        CertificateQuery, CertificateState, CertificatesPage, DeviceCertificate, NewAuthority,
+        TrustedAuthority,
+    },
 };
 use mqtt_codec::{Connect, Packet, ProtocolVersion::V5, ReasonCode};
 use rcgen::{
@@ -97,6 +100,28 @@ fn connect(
     Some((reason.unwrap(), wire))
 }
 
+/// Device certificates of an authority, asked for one by one.
+fn certificates_of(kit: &Kit, authority: &str) -> Vec<DeviceCertificate> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let query = CertificateQuery {
+            authority: authority.to_owned(),
+            after,
+            limit: 1,
+        };
+        let page = ask(kit, AdminCall::DeviceCertificates { query }).unwrap();
+        let AdminAnswer::DeviceCertificates(CertificatesPage { items, next }) = page else {
+            panic!("another answer")
+        };
+        assert_eq!(items.len(), 1);
+        all.extend(items);
+        after = next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
 #[test]
 fn a_certificate_made_inactive_closes_its_own_device_only() {
     let (kit, server_pem) = Kit::start_tls();
@@ -117,17 +142,11 @@ fn a_certificate_made_inactive_closes_its_own_device_only() {
     };
     let (mut short, mut long) = (connect("gw-1", &[0x12]), connect("gw-2", &[0x12, 0x34]));
     let authority = authorities(&kit).remove(0).serial;
-    let ask_seen = AdminCall::DeviceCertificates {
-        authority: authority.clone(),
-    };
-    let AdminAnswer::DeviceCertificates(seen) = ask(&kit, ask_seen.clone()).unwrap() else {
-        panic!("another answer")
-    };
-    let mut serials: Vec<&str> = seen.iter().map(|c| &*c.serial).collect();
-    serials.sort_unstable();
+    let seen = certificates_of(&kit, &authority);
+    let serials: Vec<&str> = seen.iter().map(|c| &*c.serial).collect();
     assert!(serials[1].starts_with(serials[0]), "{serials:?}");
     let inactivate = AdminCall::SetDeviceCertificate {
-        authority,
+        authority: authority.clone(),
         serial: serials[0].to_owned(),
         state: CertificateState::Inactive,
     };
@@ -139,9 +158,7 @@ fn a_certificate_made_inactive_closes_its_own_device_only() {
     assert!(alive.unwrap());
     // It stays so, though that it came was written down after it was made inactive.
     let kit = kit.restart();
-    let AdminAnswer::DeviceCertificates(kept) = ask(&kit, ask_seen).unwrap() else {
-        panic!("another answer")
-    };
+    let kept = certificates_of(&kit, &authority);
     let state = |serial: &str| kept.iter().find(|c| c.serial == serial).unwrap().state;
     assert_eq!(state(serials[0]), CertificateState::Inactive);
     assert_eq!(state(serials[1]), CertificateState::Active);
@@ -178,12 +195,7 @@ fn devices_of_a_registered_authority_come_in_until_they_are_made_inactive() {
         (authority.devices, authority.state),
         (1, CertificateState::Active)
     );
-    let of = authority.serial.clone();
-    let AdminAnswer::DeviceCertificates(seen) =
-        ask(&kit, AdminCall::DeviceCertificates { authority: of }).unwrap()
-    else {
-        panic!("another answer")
-    };
+    let seen = certificates_of(&kit, &authority.serial);
     assert_eq!(seen[0].client_id, client_id);
     let serial = seen[0].serial.clone();
     let inactivate = AdminCall::SetDeviceCertificate {

@@ -10,6 +10,7 @@ use super::{
     super::{
         Context, CtlError,
         api::read_text,
+        args::PageArgs,
         ask::{ConfirmArgs, Go},
         table::{Column, Format, column},
     },
@@ -66,6 +67,8 @@ pub(super) enum CaVerb {
     Devices {
         /// Serial number of the authority
         serial: String,
+        #[command(flatten)]
+        page: PageArgs,
     },
 }
 
@@ -139,9 +142,10 @@ pub(super) async fn run(context: &Context<'_>, verb: CaVerb) -> Result<(), CtlEr
             let request = Request::new(Method::DELETE, &path);
             request.say(context, done).await
         }
-        CaVerb::Devices { serial } => {
+        CaVerb::Devices { serial, page } => {
             let path = ["authorities", &serial, "devices"];
-            Request::get(&path).list(context, DEVICES).await
+            let request = Request::get(&path).query(page.query());
+            request.list(context, DEVICES).await
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) enum ClientVerb {
         confirm: ConfirmArgs,
     },
     /// Clients that may not connect
-    Blocked,
+    Blocked(PageArgs),
     /// Shut a client out; its connection is closed
     Block {
         /// Client ID
@@ -170,8 +170,9 @@ pub(super) async fn client(context: &Context<'_>, verb: ClientVerb) -> Result<()
                 .say(context, format!("{client_id} is disconnected.\n"))
                 .await
         }
-        ClientVerb::Blocked => {
+        ClientVerb::Blocked(page) => {
             let request = Request::get(&["blocked-clients"]);
+            let request = request.query(page.query());
             request.list(context, BLOCKED).await
         }
         ClientVerb::Block { client_id, confirm } => {

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use axum::{extract::State, http::StatusCode};
 use message_bus::{
     AdminCall,
-    admin::{CertificateState, DeviceCertificate, NewAuthority, TrustedAuthority},
+    admin::{
+        CertificateQuery, CertificateState, DeviceCertificate, NewAuthority, PAGE_MAX,
+        TrustedAuthority,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{act, ask, done, pick};
+use super::{Part, act, ask, done, pick};
 use crate::{
     api::List,
     app::App,
     audit::Deed,
     auth::Caller,
     error::ApiResult,
-    extract::{Json, Path},
+    extract::{Json, Path, Query},
 };
 
 /// What the next verification certificate must carry.
@@ -100,18 +103,25 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Device certificates of an authority that were seen.
+/// Device certificates of an authority that were seen, by serial number.
 #[utoipa::path(get, path = "/api/v1/message-queue/authorities/{serial}/devices",
     tag = "message queue", operation_id = "list_device_certificates",
-    params(("serial" = String, Path)),
+    params(("serial" = String, Path), Part),
     responses((status = 200, body = List<DeviceCertificate>)))]
 pub(super) async fn devices(
     State(app): State<Arc<App>>,
     Path(authority): Path<String>,
+    Query(wanted): Query<Part>,
 ) -> ApiResult<Json<List<DeviceCertificate>>> {
-    let call = AdminCall::DeviceCertificates { authority };
-    let devices = ask(&app, call, pick!(DeviceCertificates)).await?;
-    Ok(Json(List::whole(devices)))
+    let query = CertificateQuery {
+        authority,
+        after: wanted.cursor,
+        limit: wanted.limit.unwrap_or(PAGE_MAX),
+    };
+    let call = AdminCall::DeviceCertificates { query };
+    let page = ask(&app, call, pick!(DeviceCertificates)).await?;
+    let (items, next) = (page.items, page.next);
+    Ok(Json(List { items, next }))
 }
 
 /// Set whether a device certificate lets its device in.

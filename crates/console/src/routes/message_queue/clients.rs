@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::{extract::State, http::StatusCode};
 use message_bus::{
     AdminCall,
-    admin::{BlockedClient, ClientSession, ClientsQuery, PAGE_MAX},
+    admin::{BlockedClient, BlockedQuery, ClientSession, ClientsQuery, PAGE_MAX},
 };
 use model::ClientId;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{act, ask, client_target, done, parse, pick};
+use super::{Part, act, ask, client_target, done, parse, pick};
 use crate::{
     api::List,
     app::App,
@@ -107,12 +107,22 @@ pub(super) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Clients that may not connect.
+/// Clients that may not connect, by client ID.
 #[utoipa::path(get, path = "/api/v1/message-queue/blocked-clients", tag = "message queue",
-    operation_id = "list_blocked_clients", responses((status = 200, body = List<BlockedClient>)))]
-pub(super) async fn blocked(State(app): State<Arc<App>>) -> ApiResult<Json<List<BlockedClient>>> {
-    let blocked = ask(&app, AdminCall::BlockedClients, pick!(BlockedClients)).await?;
-    Ok(Json(List::whole(blocked)))
+    operation_id = "list_blocked_clients", params(Part),
+    responses((status = 200, body = List<BlockedClient>)))]
+pub(super) async fn blocked(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Part>,
+) -> ApiResult<Json<List<BlockedClient>>> {
+    let query = BlockedQuery {
+        after: wanted.cursor,
+        limit: wanted.limit.unwrap_or(PAGE_MAX),
+    };
+    let call = AdminCall::BlockedClients { query };
+    let page = ask(&app, call, pick!(BlockedClients)).await?;
+    let (items, next) = (page.items, page.next);
+    Ok(Json(List { items, next }))
 }
 
 /// Shut a client out; its connection is closed.
