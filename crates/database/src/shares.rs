@@ -140,7 +140,11 @@ impl Database {
                 share.bucket = share.bucket.clone().for_gateway(keys);
             }
         }
-        Ok(Intent { version, shares })
+        Ok(Intent {
+            version,
+            shares,
+            retired: Vec::new(),
+        })
     }
 
     /// The share that this one would fight with for objects, if there is one.

@@ -77,6 +77,7 @@ mod tests {
         Intent {
             version: 1,
             shares: vec![share, sealed],
+            retired: Vec::new(),
         }
     }
 
@@ -112,6 +113,12 @@ mod tests {
         let sealed = intent(Some(ClientEncryption::default()));
         let kept = json!({"version": 1, "shares": [sealed.shares[0], sealed.shares[1]]});
         assert_eq!(serde_json::from_value::<Intent>(kept).unwrap(), sealed);
+    }
+
+    #[test]
+    fn a_document_of_a_console_that_lends_removed_shares_nothing_is_read() {
+        let read: Intent = serde_json::from_value(json!({"version": 1, "shares": []})).unwrap();
+        assert_eq!(read.retired, []);
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub struct Intent {
     /// what one of them needs cannot read the document, and stays with the one before.
     #[serde(with = "crate::guarded_shares")]
     pub shares: Vec<ShareSettings>,
+    /// Shares that are no longer wanted, as long as what they hold may still need keys that are lent:
+    /// whoever has one empties it into its bucket with these. Others are emptied with what they had.
+    #[serde(default, with = "crate::guarded_shares")]
+    pub retired: Vec<ShareSettings>,
 }
 
 /// A device credential of the message queue.

@@ -130,6 +130,15 @@ impl BucketSettings {
         self
     }
 
+    /// The same with the keys of `other`.
+    #[must_use]
+    pub fn with_keys_of(mut self, other: &Self) -> Self {
+        self.access_key_id.clone_from(&other.access_key_id);
+        self.secret_access_key.clone_from(&other.secret_access_key);
+        self.session_token.clone_from(&other.session_token);
+        self
+    }
+
     /// Whether a gateway that has it could not sign a request.
     #[must_use]
     pub fn lacks_keys(&self) -> bool {

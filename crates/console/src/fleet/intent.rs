@@ -52,6 +52,7 @@ fn longest(shares: Vec<ShareSettings>) -> usize {
     let message = Downlink::Intent(Intent {
         version: u64::MAX,
         shares,
+        retired: Vec::new(),
     });
     let json = serde_json::to_vec(&message);
     json.map_or(usize::MAX, |json| json.len().saturating_add(for_keys))

@@ -62,6 +62,7 @@ impl Site {
         let intent = Intent {
             version,
             shares: shares.to_vec(),
+            retired: Vec::new(),
         };
         self.cloud
             .send(model::INTENT, &Downlink::Intent(intent))

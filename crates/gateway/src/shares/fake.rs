@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareCheck, ShareSettings,
-    ShareState, ShareStatus,
+    BucketSettings, ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareCheck,
+    ShareSettings, ShareState, ShareStatus,
 };
 use object_fs::{FsEvent, SyncSummary};
 use parking_lot::Mutex;
@@ -176,6 +176,11 @@ impl Share for FakeShare {
         if state.served.get(name).is_some_and(|(by, _)| *by == fs_id) {
             state.served.remove(name);
         }
+    }
+
+    fn use_keys(&self, bucket: &BucketSettings) {
+        let what = format!("keys {} for", bucket.access_key_id);
+        self.world.note(&what, &self.settings);
     }
 
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {

@@ -255,7 +255,7 @@ impl NfsShare {
 #[async_trait]
 impl Share for NfsShare {
     fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
-        self.keys.replace(AccessKeys::from(&settings.bucket));
+        self.use_keys(&settings.bucket);
         self.throttle.set(settings.engine.bandwidth.clone());
         match settings.protocol {
             ShareProtocol::Nfs => {}
@@ -279,6 +279,10 @@ impl Share for NfsShare {
         self.gate.shut();
         let path = settings.export_path();
         self.server.unexport(&path, self.export_id(fs_id));
+    }
+
+    fn use_keys(&self, bucket: &BucketSettings) {
+        self.keys.replace(AccessKeys::from(bucket));
     }
 
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {

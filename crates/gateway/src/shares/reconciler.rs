@@ -131,8 +131,10 @@ impl Reconciler {
     }
 
     /// What is wanted when `intent` replaces the one before: shares that it leaves out, or
-    /// moves to another bucket, are retired.
-    fn after(&self, intent: Intent) -> Wanted {
+    /// moves to another bucket, are retired. Of those that it retires itself the settings are taken,
+    /// as they have newer keys; but not what is not here, or is gone already.
+    fn after(&self, mut intent: Intent) -> Wanted {
+        let newer = std::mem::take(&mut intent.retired);
         let keeps: Vec<Place> = plan(&intent).shares.into_iter().map(Place::of).collect();
         let mut retired: BTreeMap<Place, ShareSettings> = BTreeMap::new();
         let before = self.wanted.retired.iter().chain(&self.wanted.intent.shares);
@@ -140,6 +142,11 @@ impl Reconciler {
             let place = Place::of(share);
             if !keeps.contains(&place) {
                 retired.insert(place, share.clone());
+            }
+        }
+        for share in newer {
+            if let Some(known) = retired.get_mut(&Place::of(&share)) {
+                *known = share;
             }
         }
         Wanted {
@@ -289,6 +296,10 @@ impl Reconciler {
                 }
             }
             (Next::Hide, _) => run.hide(place.fs_id()),
+            (Next::Rekey, _) => {
+                run.rekey();
+                self.watch(place);
+            }
             (Next::Close(after), _) => self.close(place, after),
         }
         self.tell(place);

@@ -12,7 +12,7 @@
 use std::{sync::Arc, time::Instant};
 
 use clock::Task;
-use model::{Failure, ShareCheck, ShareSettings};
+use model::{BucketSettings, Failure, ShareCheck, ShareSettings};
 use tokio::sync::oneshot;
 
 use super::factory::Share;
@@ -68,6 +68,8 @@ pub(super) enum Next {
     Open,
     Serve,
     Hide,
+    /// It has other keys than those that are wanted.
+    Rekey,
     Close(AfterClose),
 }
 
@@ -130,6 +132,7 @@ impl Run {
             (Phase::Draining(opened), Goal::Drain) if is_over(&*opened.share) => {
                 Next::Close(AfterClose::Forget)
             }
+            (Phase::Draining(_), Goal::Drain) if self.has_new_keys() => Next::Rekey,
             (Phase::Draining(_), Goal::Drain) => Next::Wait,
             (Phase::Serving(opened) | Phase::Draining(opened), Goal::Serve)
                 if matches!(self.restarts, Restarts::Asked(_))
@@ -142,15 +145,12 @@ impl Run {
         }
     }
 
-    /// Whether it is served with other keys than those that are wanted.
+    /// Whether it is open with other keys than those that are wanted.
     pub(super) fn has_new_keys(&self) -> bool {
-        let keys = |s: &ShareSettings| {
-            let bucket = &s.bucket;
-            let (id, secret) = (&bucket.access_key_id, &bucket.secret_access_key);
-            (id.clone(), secret.clone(), bucket.session_token.clone())
-        };
-        let differ = |opened: &Opened| keys(&opened.with) != keys(&self.settings);
-        self.opened().is_some_and(differ)
+        let wanted = &self.settings.bucket;
+        let differ = |with: &BucketSettings| *with != with.clone().with_keys_of(wanted);
+        self.opened()
+            .is_some_and(|opened| differ(&opened.with.bucket))
     }
 
     /// Lets clients in, by the newest rules.
@@ -172,6 +172,15 @@ impl Run {
     pub(super) fn hide(&mut self, fs_id: u64) {
         if let Some(opened) = self.take_opened(Phase::Idle) {
             opened.share.hide(&opened.with, fs_id);
+            self.phase = Phase::Draining(opened);
+        }
+    }
+
+    /// Has it empty itself with the keys that are wanted; all else stays as it was opened.
+    pub(super) fn rekey(&mut self) {
+        if let Some(mut opened) = self.take_opened(Phase::Idle) {
+            opened.share.use_keys(&self.settings.bucket);
+            opened.with.bucket = opened.with.bucket.with_keys_of(&self.settings.bucket);
             self.phase = Phase::Draining(opened);
         }
     }
@@ -287,9 +296,7 @@ fn needs_reopen(old: &ShareSettings, new: &ShareSettings) -> bool {
         s.access.clear();
         s.squash = model::Squash::default();
         s.engine.bandwidth = model::Bandwidth::default();
-        s.bucket.access_key_id.clear();
-        s.bucket.secret_access_key = model::Secret::default();
-        s.bucket.session_token = model::Secret::default();
+        s.bucket = s.bucket.with_keys_of(&new.bucket);
         s
     };
     engine(old) != engine(new)

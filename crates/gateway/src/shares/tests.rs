@@ -41,6 +41,7 @@ fn intent(version: u64, shares: &[ShareSettings]) -> Intent {
     Intent {
         version,
         shares: shares.to_vec(),
+        retired: Vec::new(),
     }
 }
 
@@ -265,6 +266,47 @@ async fn a_removed_share_is_emptied_first_even_across_a_restart() {
     site.stop().await;
     let site = Site::start(dir.path(), &world);
     assert_eq!(site.state_of("a"), None);
+}
+
+/// An intent without shares that still has these keys for share `a`.
+fn retiring(version: u64, key: &str) -> Intent {
+    let mut retired = share("a");
+    retired.bucket.access_key_id = key.into();
+    Intent {
+        retired: vec![retired],
+        ..intent(version, &[])
+    }
+}
+
+#[tokio::test]
+async fn a_removed_share_is_emptied_with_the_keys_that_are_lent_meanwhile() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.set_dirty("a", 5);
+    site.handle.want(retiring(2, "second")).await;
+    site.until(|_| world.log().len() == 3).await;
+    site.handle.want(retiring(3, "third")).await;
+    site.until(|_| world.log().len() == 4).await;
+    let keys = ["keys second for a", "keys third for a"];
+    assert_eq!(world.log()[2..], keys, "it is not opened anew for them");
+    site.stop().await;
+
+    let site = Site::start(dir.path(), &world);
+    site.until(|_| world.log().len() == 6).await;
+    site.handle.want(retiring(4, "third")).await;
+    site.handle.want(retiring(5, "fifth")).await;
+    site.until(|_| world.log().len() == 7).await;
+    let log = ["close a", "open a", "keys fifth for a"];
+    assert_eq!(world.log()[4..], log, "it has the keys of before");
+    world.set_dirty("a", 0);
+    site.until(|site| site.state_of("a").is_none()).await;
+
+    site.handle.want(retiring(6, "sixth")).await;
+    site.reaches(6).await;
+    assert_eq!(site.state_of("a"), None, "what is gone stays gone");
+    assert_eq!(world.log().last().unwrap(), "close a");
 }
 
 #[tokio::test]
