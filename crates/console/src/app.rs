@@ -168,10 +168,10 @@ impl App {
         let live = self.view.get(id);
         let shares = self.database.shares_of(id).await?;
         let (keys, now) = (self.database.lent_keys_of(id).await?, self.clock.wall());
-        let shown = shares.into_iter().map(|settings| {
-            let keys = keys.iter().find(|keys| keys.share == settings.name);
+        let shown = shares.into_iter().map(|share| {
+            let keys = keys.iter().find(|keys| keys.share == share.settings.name);
             let keys = keys.map(|keys| ShareKeys::of(keys, now));
-            view::share(settings, version, live.as_ref(), keys)
+            view::share(share, version, live.as_ref(), keys)
         });
         Ok(shown.collect())
     }

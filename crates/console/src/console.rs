@@ -24,6 +24,7 @@ use crate::{
     fleet::{self, FleetHandle, Owner, View, recovery},
     key_borrower,
     server::Server,
+    share_removal,
     stream::{Item, Stream},
 };
 
@@ -55,6 +56,7 @@ pub struct Console {
     server: Server,
     owner: Task,
     borrower: Task,
+    remover: Task,
     first_password: Option<Secret>,
 }
 
@@ -127,12 +129,14 @@ impl Console {
         let server = Server::start(Arc::clone(&app))?;
         let owner = fleet::start(owner);
         let borrower = spawn_named("key-borrower", key_borrower::run(Arc::clone(&app)));
+        let remover = spawn_named("share-remover", share_removal::run(Arc::clone(&app)));
         tracing::info!(address = %server.address, "the console is up");
         Ok(Self {
             app,
             server,
             owner,
             borrower,
+            remover,
             first_password,
         })
     }
@@ -153,6 +157,7 @@ impl Console {
     pub async fn shutdown(self) {
         self.app.stream.publish(Item::End);
         self.server.shutdown().await;
+        drop(self.remover);
         drop(self.borrower);
         drop(self.owner);
     }

@@ -87,7 +87,7 @@ async fn borrow_due(app: &Arc<App>) -> ApiResult<()> {
 async fn renew(app: &Arc<App>, record: &KeysRecord) -> ApiResult<()> {
     let (gateway, share) = (&record.gateway, &record.share);
     let settings = match app.database.share(gateway, share).await {
-        Ok(settings) => settings,
+        Ok(stored) => stored.settings,
         // It was removed just now, and what is due with it.
         Err(error) if error.kind() == database::DatabaseErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),

@@ -30,6 +30,7 @@ mod routes;
 mod server;
 mod share_checks;
 mod share_keys;
+mod share_removal;
 mod stream;
 
 pub use bucket_probe::{BucketProbe, StoreProbe};

@@ -55,8 +55,6 @@ pub(crate) const INTENT_VERSION_MAX: u64 = 1 << 53;
 /// A gateway whose report is ahead of the database has its intent raised above it, at most this
 /// often: once is enough, unless it makes its versions up.
 pub(crate) const INTENT_RAISE_INTERVAL: Duration = Duration::from_mins(1);
-/// How old a gateway's word may be that all of a share is in the bucket.
-pub(crate) const CLEAN_STATUS_AGE_MAX: Duration = Duration::from_mins(2);
 /// Two take-overs within this time are no broken line: two processes use one identity.
 pub(crate) const CONFLICT_WINDOW: Duration = Duration::from_mins(5);
 /// While they go on, the operator hears of it this often.
@@ -77,6 +75,8 @@ pub(crate) const CHANGES_BYTES_MAX: usize = 16 << 20;
 /// … and those of one gateway, so that it leaves room for others. What is beyond is dropped, and
 /// the receivers list the bucket.
 pub(crate) const CHANGES_OF_ONE_MAX: usize = 128;
+/// How often it is looked whether gateways have emptied shares that are removed.
+pub(crate) const REMOVAL_TICK: Duration = Duration::from_secs(1);
 /// How often it is looked which keys are to be borrowed.
 pub(crate) const BORROW_TICK: Duration = Duration::from_secs(1);
 /// Shares whose keys are borrowed after one look; the rest waits for the next.

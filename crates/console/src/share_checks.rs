@@ -189,23 +189,42 @@ async fn name(
     purpose: Purpose,
 ) -> ApiResult<Result<(), Failure>> {
     let shares = app.database.shares_of(gateway).await?;
-    let taken = shares.iter().any(|s| s.name == settings.name);
+    let stored = shares.iter().find(|s| s.settings.name == settings.name);
     let (name, count) = (&settings.name, shares.len());
-    Ok(match purpose {
-        Purpose::Create if taken => Err(Failure::new(
-            ErrorCode::Conflict,
-            format!("this gateway already has a share `{name}`; choose another name"),
+    let conflict = |message| Err(Failure::new(ErrorCode::Conflict, message));
+    Ok(match (purpose, stored) {
+        (Purpose::Create, Some(stored)) if stored.retired_in.is_none() => conflict(format!(
+            "this gateway already has a share `{name}`; choose another name"
         )),
-        Purpose::Create if count >= SHARES_MAX => Err(Failure::new(
+        (Purpose::Create, Some(stored))
+            if !is_same_place(&stored.settings.bucket, &settings.bucket)
+                || stored.settings.key_id() != settings.key_id() =>
+        {
+            conflict(format!(
+                "share `{name}` is being removed, and its gateway still uploads what it holds; wait \
+                 until it is gone, choose another name, or give it the bucket, prefix and \
+                 encryption key that it had"
+            ))
+        }
+        (Purpose::Create, None) if count >= SHARES_MAX => Err(Failure::new(
             ErrorCode::Busy,
             format!("this gateway already has {count} shares, the most it may have"),
         )),
-        Purpose::Replace if !taken => Err(Failure::new(
+        (Purpose::Replace, None) => Err(Failure::new(
             ErrorCode::NotFound,
             format!("this gateway has no share `{name}`"),
         )),
-        Purpose::Create | Purpose::Replace => fits(app, gateway, settings).await?,
+        (Purpose::Create | Purpose::Replace, _) => fits(app, gateway, settings).await?,
     })
+}
+
+/// Whether the objects are the same.
+pub(crate) fn is_same_place(one: &BucketSettings, other: &BucketSettings) -> bool {
+    let place = |b: &BucketSettings| {
+        let (endpoint, bucket) = (b.endpoint.clone(), b.bucket.clone());
+        (b.provider, endpoint, bucket, b.prefix.clone())
+    };
+    place(one) == place(other)
 }
 
 fn engine(app: &App, gateway: &GatewayId, settings: &ShareSettings) -> Result<(), Failure> {
@@ -379,16 +398,21 @@ async fn overlap(
 ) -> ApiResult<Result<(), Failure>> {
     let other = app.database.overlapping(gateway, settings).await?;
     Ok(other.map_or(Ok(()), |other| {
-        Err(Failure::new(
-            ErrorCode::PrefixOverlap,
-            format!(
-                "share `{}` of gateway {} already has the prefix `{}` of this bucket; choose \
-                 another prefix or delete that share. Gateways can have objects in common if \
-                 their shares all say that many write, or if all but one are read only, and if \
-                 all have the same key, or none",
-                other.settings.name, other.gateway, other.settings.bucket.prefix
+        let (name, prefix) = (&other.settings.name, &other.settings.bucket.prefix);
+        let whose = format!("share `{name}` of gateway {}", other.gateway);
+        let message = match other.retired_in {
+            Some(_) => format!(
+                "{whose} is being removed, and still uploads to the prefix `{prefix}` of this \
+                 bucket; wait until it is gone, or choose another prefix"
             ),
-        ))
+            None => format!(
+                "{whose} already has the prefix `{prefix}` of this bucket; choose another prefix or \
+                 delete that share. Gateways can have objects in common if their shares all say \
+                 that many write, or if all but one are read only, and if all have the same key, \
+                 or none"
+            ),
+        };
+        Err(Failure::new(ErrorCode::PrefixOverlap, message))
     }))
 }
 

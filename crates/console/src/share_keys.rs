@@ -51,7 +51,7 @@ async fn find(app: &App, key_id: &str) -> ApiResult<ShareKey> {
 /// A share keeps its key: what it has put cannot be read with another.
 pub(crate) async fn keep(app: &App, id: &GatewayId, settings: &mut ShareSettings) -> ApiResult<()> {
     let stored = app.database.share(id, &settings.name).await?;
-    let stored = stored.client_encryption;
+    let stored = stored.settings.client_encryption;
     let is_same = match (&stored, &settings.client_encryption) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -76,7 +76,9 @@ pub(crate) async fn refuse_loss(
     id: &GatewayId,
     name: Option<&ShareName>,
 ) -> ApiResult<()> {
-    let places = app.database.share_places(None).await?;
+    let mut places = app.database.share_places(None).await?;
+    // With those that are being removed it was settled when that began.
+    places.retain(|place| place.retired_in.is_none());
     let goes = |place: &&database::PlacedShare| {
         place.gateway == *id && name.is_none_or(|name| *name == place.settings.name)
     };

@@ -129,7 +129,7 @@ impl Database {
         let key = (gateway.as_str().to_owned(), share.as_str().to_owned());
         let row = share::Entity::find_by_id(key).one(&tx).await?;
         let Some(row) = row else { return Ok(None) };
-        if self.settings(row)?.bucket != *by {
+        if self.settings(&row)?.bucket != *by {
             return Ok(None);
         }
         forget_keys(&tx, gateway, share).await?;

@@ -2,6 +2,7 @@
 
 mod first_tables;
 mod lent_keys;
+mod retired_shares;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -12,6 +13,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(first_tables::FirstTables),
             Box::new(lent_keys::LentKeys),
+            Box::new(retired_shares::RetiredShares),
         ]
     }
 }

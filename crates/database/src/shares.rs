@@ -17,25 +17,40 @@ use crate::{
     gateways::{no_gateway, parse},
     lent_keys::{Borrowed, forget_keys},
     numbers::{from_column, to_column},
+    retired_shares::{retire, take_back},
 };
+
+/// A share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareRecord {
+    /// Its settings, secrets included.
+    pub settings: ShareSettings,
+    /// The version of the intent from which on it is not wanted, and kept only until its gateway has
+    /// emptied it.
+    pub retired_in: Option<u64>,
+}
 
 /// A share and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedShare {
     /// The gateway that serves it.
     pub gateway: GatewayId,
-    /// Its settings, secret included.
+    /// Its settings.
     pub settings: ShareSettings,
+    /// As in [`ShareRecord::retired_in`].
+    pub retired_in: Option<u64>,
 }
 
 /// A change of a gateway's intent.
 #[derive(Clone, Debug)]
 pub enum ShareChange {
-    /// A new share.
+    /// A new share; or one that was retired, and is wanted again over the same objects.
     Create(ShareSettings),
     /// New settings of the share with this name.
     Replace(ShareSettings),
-    /// The share is no longer wanted.
+    /// The share is no longer wanted, but its gateway may need keys to empty it.
+    Retire(ShareName),
+    /// The share is no longer known here.
     Remove(ShareName),
 }
 
@@ -45,7 +60,7 @@ fn place(gateway: &str, name: &str) -> String {
 
 /// The same object store written in two ways is one: case and a slash at the end do not count. The
 /// same directory of two machines is two; where it is mounted on both, its lock tells.
-fn canonical_endpoint(gateway: &GatewayId, endpoint: &str) -> String {
+pub(crate) fn canonical_endpoint(gateway: &GatewayId, endpoint: &str) -> String {
     if let Some(path) = endpoint.strip_prefix("file://") {
         return format!("file://{gateway}{}", path.trim_end_matches('/'));
     }
@@ -67,23 +82,21 @@ impl Database {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn shares_of(&self, gateway: &GatewayId) -> Result<Vec<ShareSettings>> {
+    pub async fn shares_of(&self, gateway: &GatewayId) -> Result<Vec<ShareRecord>> {
         let rows = share::Entity::find()
             .filter(share::Column::GatewayId.eq(gateway.as_str()))
             .order_by_asc(share::Column::Name)
             .all(&self.reader)
             .await?;
-        rows.into_iter().map(|row| self.settings(row)).collect()
+        rows.iter().map(|row| self.record(row)).collect()
     }
 
     /// One of them.
     ///
     /// # Errors
     /// There is no such share.
-    pub async fn share(&self, gateway: &GatewayId, name: &ShareName) -> Result<ShareSettings> {
-        let key = (gateway.as_str().to_owned(), name.as_str().to_owned());
-        let row = share::Entity::find_by_id(key).one(&self.reader).await?;
-        self.settings(row.ok_or_else(|| no_share(gateway, name))?)
+    pub async fn share(&self, gateway: &GatewayId, name: &ShareName) -> Result<ShareRecord> {
+        self.record(&find_share(&self.reader, gateway, name).await?)
     }
 
     /// Where the shares of one gateway, or of all, have their objects: settings without secrets,
@@ -98,12 +111,9 @@ impl Database {
         }
         let rows = find.all(&self.reader).await?;
         let placed = rows.into_iter().map(|row| {
-            let mut settings = open_settings(row.settings)?;
-            settings.bucket.endpoint = row.endpoint;
-            Ok(PlacedShare {
-                gateway: parse("the gateway of a share", &row.gateway_id)?,
-                settings,
-            })
+            let mut placed = placed_share(&row, open_settings(row.settings.clone())?)?;
+            placed.settings.bucket.endpoint = row.endpoint;
+            Ok(placed)
         });
         placed.collect()
     }
@@ -115,7 +125,7 @@ impl Database {
     pub async fn share_key(&self, key_id: &str) -> Result<Option<Secret>> {
         for row in share::Entity::find().all(&self.reader).await? {
             if open_settings(row.settings.clone())?.key_id() == Some(key_id) {
-                let encryption = self.settings(row)?.client_encryption;
+                let encryption = self.settings(&row)?.client_encryption;
                 return Ok(encryption.map(|encryption| encryption.key));
             }
         }
@@ -131,19 +141,26 @@ impl Database {
         // In this order: a change in between makes the version too low, and the next report of
         // the gateway then asks for the document again. The other way round it would be lost.
         let version = self.gateway(id).await?.intent_version;
-        let mut shares = self.shares_of(id).await?;
-        if shares.iter().any(|share| share.bucket.role.is_some()) {
-            let lent = self.lent_keys_of(id).await?;
-            for share in &mut shares {
-                let record = lent.iter().find(|record| record.share == share.name);
-                let keys = record.and_then(|record| record.good_keys(now));
-                share.bucket = share.bucket.clone().for_gateway(keys);
+        let records = self.shares_of(id).await?;
+        let lent = self.lent_keys_of(id).await?;
+        let (mut shares, mut retired) = (Vec::new(), Vec::new());
+        for record in records {
+            let ShareRecord {
+                mut settings,
+                retired_in,
+            } = record;
+            let record = lent.iter().find(|record| record.share == settings.name);
+            let keys = record.and_then(|record| record.good_keys(now));
+            settings.bucket = settings.bucket.for_gateway(keys);
+            match retired_in {
+                None => shares.push(settings),
+                Some(_) => retired.push(settings),
             }
         }
         Ok(Intent {
             version,
             shares,
-            retired: Vec::new(),
+            retired,
         })
     }
 
@@ -157,13 +174,8 @@ impl Database {
         settings: &ShareSettings,
     ) -> Result<Option<PlacedShare>> {
         let row = find_overlapping(&self.reader, gateway, settings).await?;
-        row.map(|row| {
-            Ok(PlacedShare {
-                gateway: parse("the gateway of a share", &row.gateway_id)?,
-                settings: self.settings(row)?,
-            })
-        })
-        .transpose()
+        row.map(|row| placed_share(&row, self.settings(&row)?))
+            .transpose()
     }
 
     /// Changes the intent of a gateway; its new version comes back.
@@ -185,13 +197,21 @@ impl Database {
         borrowed: Option<&Borrowed>,
     ) -> Result<u64> {
         let tx = self.begin_serializable().await?;
+        let version = next_version(&tx, gateway).await?;
         match change {
-            ShareChange::Create(settings) => self.insert_share(&tx, gateway, settings).await?,
-            ShareChange::Replace(settings) => {
-                remove_share(&tx, gateway, &settings.name).await?;
-                self.insert_share(&tx, gateway, settings).await?;
+            ShareChange::Create(settings) => {
+                take_back(&tx, gateway, settings).await?;
+                self.insert_share(&tx, gateway, settings, None).await?;
             }
-            ShareChange::Remove(name) => remove_share(&tx, gateway, name).await?,
+            ShareChange::Replace(settings) => {
+                let retired_in = remove_share(&tx, gateway, &settings.name).await?;
+                self.insert_share(&tx, gateway, settings, retired_in)
+                    .await?;
+            }
+            ShareChange::Retire(name) => retire(&tx, gateway, name, version).await?,
+            ShareChange::Remove(name) => {
+                remove_share(&tx, gateway, name).await?;
+            }
         }
         if let ShareChange::Create(settings) | ShareChange::Replace(settings) = change
             && settings.bucket.role.is_some()
@@ -199,7 +219,6 @@ impl Database {
             self.insert_keys(&tx, gateway, &settings.name, borrowed)
                 .await?;
         }
-        let version = next_version(&tx, gateway).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -227,6 +246,7 @@ impl Database {
         tx: &DatabaseTransaction,
         gateway: &GatewayId,
         settings: &ShareSettings,
+        retired_in: Option<u64>,
     ) -> Result<()> {
         if let Some(other) = find_overlapping(tx, gateway, settings).await? {
             return Err(DatabaseError::PrefixOverlap {
@@ -247,6 +267,7 @@ impl Database {
             settings: Set(serde_json::to_value(&open)
                 .map_err(|e| DatabaseError::corrupt("settings of a share", e))?),
             sealed_secret: Set(self.seal(&secrets, &place(gateway.as_str(), name))?),
+            retired_in: Set(retired_in.map(to_column)),
         };
         share::Entity::insert(row)
             .exec_without_returning(tx)
@@ -255,11 +276,18 @@ impl Database {
         Ok(())
     }
 
-    pub(crate) fn settings(&self, row: share::Model) -> Result<ShareSettings> {
+    pub(crate) fn settings(&self, row: &share::Model) -> Result<ShareSettings> {
         let secrets = self.open_sealed(&row.sealed_secret, &place(&row.gateway_id, &row.name))?;
-        let mut settings = open_settings(row.settings)?;
+        let mut settings = open_settings(row.settings.clone())?;
         put_secrets(&mut settings, &secrets);
         Ok(settings)
+    }
+
+    fn record(&self, row: &share::Model) -> Result<ShareRecord> {
+        Ok(ShareRecord {
+            settings: self.settings(row)?,
+            retired_in: row.retired_in.map(from_column),
+        })
     }
 }
 
@@ -290,7 +318,26 @@ fn put_secrets(settings: &mut ShareSettings, sealed: &Secret) {
     }
 }
 
-fn no_share(gateway: &GatewayId, name: &ShareName) -> DatabaseError {
+/// A row with its settings, with or without secrets.
+pub(crate) fn placed_share(row: &share::Model, settings: ShareSettings) -> Result<PlacedShare> {
+    Ok(PlacedShare {
+        gateway: parse("the gateway of a share", &row.gateway_id)?,
+        settings,
+        retired_in: row.retired_in.map(from_column),
+    })
+}
+
+pub(crate) async fn find_share(
+    connection: &impl ConnectionTrait,
+    gateway: &GatewayId,
+    name: &ShareName,
+) -> Result<share::Model> {
+    let key = (gateway.as_str().to_owned(), name.as_str().to_owned());
+    let row = share::Entity::find_by_id(key).one(connection).await?;
+    row.ok_or_else(|| no_share(gateway, name))
+}
+
+pub(crate) fn no_share(gateway: &GatewayId, name: &ShareName) -> DatabaseError {
     DatabaseError::NotFound(format!("share `{name}` on gateway {gateway}"))
 }
 
@@ -325,21 +372,23 @@ async fn find_overlapping(
 }
 
 /// As they are in the table: without secrets.
-fn open_settings(settings: serde_json::Value) -> Result<ShareSettings> {
+pub(crate) fn open_settings(settings: serde_json::Value) -> Result<ShareSettings> {
     serde_json::from_value(settings).map_err(|e| DatabaseError::corrupt("settings of a share", e))
 }
 
-async fn remove_share(
+/// Takes a share out; the version of the intent in which it was retired.
+pub(crate) async fn remove_share(
     tx: &DatabaseTransaction,
     gateway: &GatewayId,
     name: &ShareName,
-) -> Result<()> {
-    let key = (gateway.as_str().to_owned(), name.as_str().to_owned());
-    let gone = share::Entity::delete_by_id(key).exec(tx).await?;
-    if gone.rows_affected == 0 {
-        return Err(no_share(gateway, name));
-    }
-    forget_keys(tx, gateway, name).await
+) -> Result<Option<u64>> {
+    let row = find_share(tx, gateway, name).await?;
+    let retired_in = row.retired_in.map(from_column);
+    share::Entity::delete(share::ActiveModel::from(row))
+        .exec(tx)
+        .await?;
+    forget_keys(tx, gateway, name).await?;
+    Ok(retired_in)
 }
 
 pub(crate) async fn next_version(tx: &DatabaseTransaction, gateway: &GatewayId) -> Result<u64> {

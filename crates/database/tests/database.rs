@@ -593,6 +593,66 @@ async fn keys_are_not_stored_for_a_share_that_has_changed_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_share_that_is_retired_is_lent_keys_until_it_is_removed() {
+    let f = fixture().await;
+    let (one, name) = (id("gw-one"), "a".parse().unwrap());
+    share_with_lent_keys(&f.database, &one).await;
+    let retire = ShareChange::Retire("a".parse().unwrap());
+    assert_eq!(f.database.change_shares(&one, &retire).await.unwrap(), 2);
+    f.database.shutdown().await.unwrap();
+
+    let database = open(&f.directory).await;
+    let by = share_with_role("a", "a/").bucket;
+    let renewed = database.renew_keys(&one, &name, (&by, &borrowed(2))).await;
+    assert_eq!(renewed.unwrap(), Some(3));
+    let intent = database.intent(&one, NOW).await.unwrap();
+    assert_eq!((intent.version, intent.shares), (3, vec![]));
+    assert_eq!(intent.retired[0].bucket.access_key_id, "LENT2");
+    // It can be mended without being wanted.
+    let mut mended = share_with_role("a", "a/");
+    mended.bucket.secret_access_key = Secret::new("another");
+    let replace = ShareChange::Replace(mended);
+    database.change_shares(&one, &replace).await.unwrap();
+    let retired = database.retired_shares().await.unwrap().remove(0);
+    assert_eq!(
+        (retired.gateway, retired.retired_in),
+        (one.clone(), Some(2))
+    );
+    let taken = ShareChange::Create(share("b", "a/deeper/"));
+    let taken = database.change_shares(&id("gw-two"), &taken).await;
+    assert_eq!(taken.unwrap_err().kind(), DatabaseErrorKind::PrefixOverlap);
+
+    let removed = database.remove_retired(&one, &name, 2).await;
+    assert_eq!(removed.unwrap(), Some(5));
+    assert_eq!(database.intent(&one, NOW).await.unwrap().retired, vec![]);
+    let later = NOW.plus(Duration::from_secs(3_600));
+    assert_eq!(database.due_keys(later, 10).await.unwrap(), vec![]);
+    assert_eq!(database.retired_shares().await.unwrap(), vec![]);
+}
+
+#[tokio::test]
+async fn a_share_that_is_retired_is_wanted_again_over_the_same_objects_only() {
+    let f = fixture().await;
+    let (database, one, name) = (&f.database, id("gw-one"), "a".parse().unwrap());
+    let create = async |settings| {
+        let create = ShareChange::Create(settings);
+        let made = database.change_shares(&one, &create).await;
+        made.map_err(|e| e.kind())
+    };
+    assert_eq!(create(share_with_role("a", "a/")).await, Ok(1));
+    let wanted = Err(DatabaseErrorKind::Conflict);
+    assert_eq!(create(share_with_role("a", "a/")).await, wanted);
+    let retire = ShareChange::Retire("a".parse().unwrap());
+    database.change_shares(&one, &retire).await.unwrap();
+    assert_eq!(create(share_with_role("a", "b/")).await, wanted);
+    assert_eq!(create(share_with_role("a", "a/")).await, Ok(3));
+    let removed = database.remove_retired(&one, &name, 2).await.unwrap();
+    assert_eq!(removed, None, "the share of now is another");
+    let intent = database.intent(&one, NOW).await.unwrap();
+    assert_eq!((intent.shares.len(), intent.retired.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_failure_to_borrow_is_remembered_until_it_goes_well() {
     let f = fixture().await;
     let (database, one) = (&f.database, id("gw-one"));

@@ -162,6 +162,9 @@ impl From<&Borrowed> for ShareKeys {
 pub(crate) struct Share {
     /// What is wanted.
     pub(crate) settings: OpenShare,
+    /// Whether it was deleted, and is kept until its gateway has uploaded what it still holds: with
+    /// it would go the role that lends the keys for that.
+    pub(crate) removing: bool,
     /// What its gateway reports.
     pub(crate) status: Option<ShareStatus>,
     /// When that came.

@@ -27,7 +27,9 @@ pub(crate) async fn fits(
     id: &GatewayId,
     settings: &ShareSettings,
 ) -> ApiResult<Result<(), Failure>> {
-    let before = app.database.shares_of(id).await?;
+    // Those that are retired, too: they take as much room there as among the others.
+    let before = app.database.shares_of(id).await?.into_iter();
+    let before: Vec<_> = before.map(|share| share.settings).collect();
     let mut shares = before.clone();
     shares.retain(|share| share.name != settings.name);
     shares.push(settings.clone());

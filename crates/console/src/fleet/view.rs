@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use database::GatewayRecord;
+use database::{GatewayRecord, ShareRecord};
 use model::{ClientId, ErrorCode, Failure, GatewayId, ShareSettings, ShareState, Timestamp};
 use parking_lot::RwLock;
 
@@ -117,11 +117,16 @@ pub(crate) fn gateway(
 
 /// A share as the API shows it.
 pub(crate) fn share(
-    settings: ShareSettings,
+    record: ShareRecord,
     intent_version: u64,
     live: Option<&Live>,
     keys: Option<ShareKeys>,
 ) -> Share {
+    let ShareRecord {
+        settings,
+        retired_in,
+    } = record;
+    let removing = retired_in.is_some();
     let report = live.and_then(|l| l.status.as_ref());
     let status = report.and_then(|r| r.status.shares.iter().find(|s| s.name == settings.name));
     let without_keys = keys.as_ref().and_then(without_keys);
@@ -129,16 +134,19 @@ pub(crate) fn share(
     let reached = live.and_then(Live::reached_version);
     Share {
         // A version that was never told here is that of another time: see `ahead`.
-        in_sync: error.is_none() && reached == Some(intent_version),
+        in_sync: !removing && error.is_none() && reached == Some(intent_version),
         error,
         status: status.cloned(),
         status_at: report.map(|r| r.at.as_millis()),
-        mount_command: report.and_then(|r| mount_command(&r.status.nfs_address, &settings)),
+        mount_command: report
+            .filter(|_| !removing)
+            .and_then(|r| mount_command(&r.status.nfs_address, &settings)),
         rates: live
             .filter(|l| l.channels.is_online())
             .and_then(|l| l.rates.as_ref())
             .and_then(|r| r.get(&settings.name).copied()),
         settings: settings.into(),
+        removing,
         keys,
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn export(
     let name = name
         .parse()
         .map_err(|e: ShareNameError| ApiError::invalid(e.to_string()))?;
-    let settings = app.database.share(&id, &name).await?;
+    let settings = app.database.share(&id, &name).await?.settings;
     let key_id = settings.key_id().unwrap_or_default().to_owned();
     let deed = Deed {
         action: "share.export_key",

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::StatusCode};
-use database::{Borrowed, ShareChange};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use database::{Borrowed, ShareChange, ShareRecord};
 use model::{ErrorCode, GatewayId, Provider, ShareName, ShareSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,17 +15,15 @@ use utoipa::IntoParams;
 
 use super::gateways::{Force, gateway_id, refuse_dirty};
 use crate::{
-    api::{List, Share, ShareGone, ShareKeys},
+    api::{List, Share, ShareKeys},
     app::App,
     audit::Deed,
     auth::Caller,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     fleet::{Notice, view},
-    limits::CLEAN_STATUS_AGE_MAX,
     share_checks::{self, Purpose},
-    share_keys,
-    stream::Item,
+    share_keys, share_removal,
 };
 
 /// Whether to stop before anything is changed.
@@ -117,42 +119,59 @@ pub(super) struct ForgetKey {
 }
 
 /// Delete a share; its objects stay in the bucket.
+///
+/// One with a role is `removing` first, and gone when its gateway has uploaded what it still holds; to
+/// delete it once more, with `force`, is to give that up.
 #[utoipa::path(delete, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
     operation_id = "delete_share",
     params(Force, ForgetKey, ("id" = String, Path), ("name" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 204), (status = 202, body = Share)))]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path((id, name)): Path<(String, String)>,
     Query(Force { force }): Query<Force>,
     Query(ForgetKey { forget_key }): Query<ForgetKey>,
-) -> ApiResult<StatusCode> {
+) -> ApiResult<Response> {
     let (id, name) = (gateway_id(&id)?, share_name(&name)?);
     let details = json!({"force": force, "forget_key": forget_key});
     let deed = deed("share.delete", &id, &name, details);
     let acting = Arc::clone(&app);
     let work = async move {
-        let settings = acting.database.share(&id, &name).await?;
-        refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
-        if settings.bucket.role.is_some() && !force {
-            refuse_unless_clean(&acting, &id, &name)?;
+        let stored = acting.database.share(&id, &name).await?;
+        if stored.retired_in.is_some() && !force {
+            return Err(still_removing(&name));
         }
+        refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
         if !forget_key {
             share_keys::refuse_loss(&acting, &id, Some(&name)).await?;
         }
+        // With the share goes the role, and its gateway may need keys until it is empty.
+        let stays = stored.settings.bucket.role.is_some() && stored.retired_in.is_none();
+        if stays {
+            let change = ShareChange::Retire(name.clone());
+            let version = acting.database.change_shares(&id, &change).await?;
+            let share = shown(&acting, &id, &name).await?;
+            acting.fleet.tell(Notice::IntentChanged(id, version)).await;
+            return Ok(Some(share));
+        }
         let change = ShareChange::Remove(name.clone());
         let version = acting.database.change_shares(&id, &change).await?;
-        acting.stream.publish(Item::ShareGone(ShareGone {
-            gateway_id: id.as_str().to_owned(),
-            name: name.into(),
-            deleted: true,
-        }));
-        acting.fleet.tell(Notice::IntentChanged(id, version)).await;
-        Ok(())
+        share_removal::tell_gone(&acting, (id, name), version).await;
+        Ok(None)
     };
-    app.audit.act(&caller, deed, work).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(match app.audit.act(&caller, deed, work).await? {
+        Some(share) => (StatusCode::ACCEPTED, Json(share)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+fn still_removing(name: &ShareName) -> ApiError {
+    let message = format!(
+        "share `{name}` is being removed: its gateway uploads what it still holds. Wait until it has; \
+         or repeat with force=true to give that up: the gateway gets no more keys for it then"
+    );
+    ApiError::new(ErrorCode::Conflict, message)
 }
 
 async fn put(
@@ -199,17 +218,21 @@ async fn checked(
     share_checks::first_failure(&found.checks)?;
     let live = app.view.get(id);
     let keys = found.borrowed.as_ref().map(ShareKeys::from);
-    let share = view::share(settings, version + 1, live.as_ref(), keys);
+    let record = ShareRecord {
+        settings,
+        retired_in: None,
+    };
+    let share = view::share(record, version + 1, live.as_ref(), keys);
     Ok((share, found.borrowed))
 }
 
 async fn shown(app: &App, id: &GatewayId, name: &ShareName) -> ApiResult<Share> {
     let version = app.database.gateway(id).await?.intent_version;
-    let settings = app.database.share(id, name).await?;
+    let stored = app.database.share(id, name).await?;
     let keys = app.database.lent_keys(id, name).await?;
     let keys = keys.map(|keys| ShareKeys::of(&keys, app.clock.wall()));
     let live = app.view.get(id);
-    Ok(view::share(settings, version, live.as_ref(), keys))
+    Ok(view::share(stored, version, live.as_ref(), keys))
 }
 
 /// Pages do not know the secret; left empty it stays what it was.
@@ -220,7 +243,8 @@ pub(super) async fn keep_secret(
 ) -> ApiResult<()> {
     let needs_keys = settings.bucket.provider != Provider::Directory;
     if needs_keys && settings.bucket.secret_access_key.is_empty() {
-        let stored = app.database.share(id, &settings.name).await?.bucket;
+        let stored = app.database.share(id, &settings.name).await?;
+        let stored = stored.settings.bucket;
         let bucket = &mut settings.bucket;
         if stored.role.is_some() && bucket.role.is_none() {
             return Err(ApiError::invalid(
@@ -239,16 +263,9 @@ pub(super) async fn keep_secret(
 
 /// What is not yet uploaded belongs to the bucket and prefix it was written for.
 async fn refuse_move(app: &App, id: &GatewayId, settings: &ShareSettings) -> ApiResult<()> {
-    let stored = app.database.share(id, &settings.name).await?.bucket;
-    let place = |b: &model::BucketSettings| {
-        (
-            b.provider,
-            b.endpoint.clone(),
-            b.bucket.clone(),
-            b.prefix.clone(),
-        )
-    };
-    if place(&stored) == place(&settings.bucket) {
+    let stored = app.database.share(id, &settings.name).await?;
+    let stored = stored.settings.bucket;
+    if share_checks::is_same_place(&stored, &settings.bucket) {
         return Ok(());
     }
     let message = "a share keeps its bucket and prefix; make another share for the other place";
@@ -262,26 +279,6 @@ fn dirty_bytes(app: &App, id: &GatewayId, name: &ShareName) -> u64 {
         .filter(|s| s.name == *name)
         .map(|s| s.dirty_bytes)
         .sum()
-}
-
-/// With the share goes the role that lends its gateway keys: what the gateway still holds must be in
-/// the bucket by the time the last of them are over. So it has to say that nothing is left.
-fn refuse_unless_clean(app: &App, id: &GatewayId, name: &ShareName) -> ApiResult<()> {
-    let now = app.clock.wall();
-    let live = app.view.get(id).filter(|live| live.channels.is_online());
-    let status = live.and_then(|live| live.status);
-    let recent = status.filter(|record| now.since(record.at) <= CLEAN_STATUS_AGE_MAX);
-    let is_clean = recent.is_some_and(|record| {
-        let share = record.status.shares.iter().find(|s| s.name == *name);
-        share.is_some_and(|s| s.dirty_bytes == 0 && s.dirty_files == 0 && s.upload_queue == 0)
-    });
-    if is_clean {
-        return Ok(());
-    }
-    let message = "the gateway does not say that all of this share is in the bucket, and gets no more \
-                   keys for it once it is deleted; wait until it is online and has uploaded \
-                   everything, or repeat with force=true";
-    Err(ApiError::new(ErrorCode::Conflict, message))
 }
 
 fn share_name(text: &str) -> ApiResult<ShareName> {

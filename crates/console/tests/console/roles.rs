@@ -259,32 +259,111 @@ async fn the_keys_of_a_role_never_become_those_of_a_gateway() {
     assert_eq!(secret.expose(), "by-hand");
 }
 
+/// Makes the share, and deletes it while it has something to upload; its gateway has heard of both.
+async fn removed_with_bytes(f: &Fixture, gateway: &FakeGateway, service: &FakeSts) -> String {
+    f.post(&path(gateway), with_role(service)).await;
+    next_bucket(gateway, service).await;
+    gateway.report_status(1, 42);
+    f.until_gateway(&gateway.id, |g| !g["status"].is_null())
+        .await;
+    let one = format!("{}/projects", path(gateway));
+    assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
+    let (status, share) = f.delete(&format!("{one}?force=true")).await;
+    assert_eq!(
+        (status, &share["removing"]),
+        (StatusCode::ACCEPTED, &json!(true))
+    );
+    assert_eq!(share["in_sync"], false);
+    let intent = gateway.next_intent().await;
+    assert_eq!((intent.version, intent.shares.len()), (2, 0));
+    assert!(!intent.retired[0].bucket.lacks_keys());
+    one
+}
+
 #[tokio::test]
-async fn a_share_with_a_role_is_deleted_once_its_gateway_says_that_all_is_in_the_bucket() {
+async fn a_share_that_is_removed_is_lent_keys_until_its_gateway_has_emptied_it() {
+    let f = Fixture::start().await;
+    let service = FakeSts::start(ID, SECRET);
+    service.lend_for(Duration::from_secs(6));
+    let gateway = f.join_gateway().await;
+    let one = removed_with_bytes(&f, &gateway, &service).await;
+    let f = f.crash_and_restart().await;
+    let lent = service.lent().len();
+    until("it is lent other keys", async || {
+        let intent = gateway.next_intent().await;
+        let sent = serde_json::to_string(&intent).unwrap();
+        assert!(!sent.contains(SECRET) && !sent.contains(ID), "{sent}");
+        intent.version > 2 && intent.shares.is_empty() && service.lent().len() > lent
+    })
+    .await;
+    service.lend_for(Duration::from_secs(600));
+    gateway.report_status(3, 7);
+    until("what is left is shown", async || {
+        let shown = f.get(&one).await;
+        shown["removing"] == true && shown["status"]["dirty_bytes"] == 7
+    })
+    .await;
+    let mut emptied = gateway.status(3, 0);
+    emptied.shares.clear();
+    gateway.report(emptied);
+    until("it is gone", async || {
+        f.get(&path(&gateway)).await["items"] == json!([])
+    })
+    .await;
+    let audit = f.audit_entry("share.forget", "succeeded").await;
+    assert_eq!(audit["actor"], "system");
+    until("its gateway hears of it", async || {
+        gateway.next_intent().await.retired.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_share_that_is_removed_can_be_wanted_again() {
     let f = Fixture::start().await;
     let service = FakeSts::start(ID, SECRET);
     let gateway = f.join_gateway().await;
-    f.post(&path(&gateway), with_role(&service)).await;
-    let one = format!("{}/projects", path(&gateway));
-    let refused = async || assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
-    refused().await;
-    for upload_queue in [1, 0] {
-        let mut status = gateway.status(1, 0);
-        status.shares[0].upload_queue = upload_queue;
-        gateway.report(status);
-        f.until_gateway(&gateway.id, |g| {
-            g["status"]["shares"][0]["upload_queue"] == upload_queue
-        })
-        .await;
-        if upload_queue > 0 {
-            refused().await;
-        }
-    }
-    let id = gateway.id.clone();
-    gateway.client.disconnect();
-    f.until_gateway(&id, |g| g["state"] == "offline").await;
-    refused().await;
-    let _back = FakeGateway::reconnect(&f, &id);
-    f.until_gateway(&id, |g| g["state"] == "online").await;
-    assert_eq!(f.delete(&one).await.0, StatusCode::NO_CONTENT);
+    let one = removed_with_bytes(&f, &gateway, &service).await;
+    let mut elsewhere = with_role(&service);
+    elsewhere["bucket"]["prefix"] = json!("elsewhere/");
+    let answer = f.post(&path(&gateway), elsewhere).await;
+    assert_eq!(code(&answer), (409, "CONFLICT"), "{}", answer.1);
+    let mut other_name = with_role(&service);
+    other_name["name"] = json!("other");
+    let answer = f.post(&path(&gateway), other_name).await;
+    assert_eq!(code(&answer), (409, "PREFIX_OVERLAP"), "{}", answer.1);
+    let message = answer.1["error"]["message"].as_str().unwrap();
+    assert!(message.contains("is being removed"), "{message}");
+
+    let answer = f.post(&path(&gateway), with_role(&service)).await;
+    assert_eq!(answer.0, StatusCode::CREATED, "{}", answer.1);
+    let intent = gateway.next_intent().await;
+    assert_eq!((intent.shares.len(), intent.retired.len()), (1, 0));
+    assert_eq!(f.get(&one).await["removing"], false);
+}
+
+#[tokio::test]
+async fn a_share_that_is_removed_can_be_mended_and_given_up() {
+    let f = Fixture::start().await;
+    let service = FakeSts::start(ID, SECRET);
+    let gateway = f.join_gateway().await;
+    let one = removed_with_bytes(&f, &gateway, &service).await;
+    let mut same = with_role(&service);
+    same["upload_delay_ms"] = json!(1);
+    let answer = f.put(&one, same).await;
+    assert_eq!(
+        (answer.0, &answer.1["removing"]),
+        (StatusCode::OK, &json!(true))
+    );
+    let intent = gateway.next_intent().await;
+    assert_eq!(
+        (intent.shares.len(), intent.retired[0].upload_delay_ms),
+        (0, 1)
+    );
+
+    assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
+    let given_up = f.delete(&format!("{one}?force=true")).await;
+    assert_eq!(given_up.0, StatusCode::NO_CONTENT);
+    assert_eq!(gateway.next_intent().await.retired, []);
+    assert_eq!(f.get(&path(&gateway)).await["items"], json!([]));
 }

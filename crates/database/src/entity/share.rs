@@ -1,4 +1,4 @@
-//! A share that is wanted; a part of its gateway's intent.
+//! A share that is wanted, or that its gateway still has to empty; a part of its gateway's intent.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,6 +15,7 @@ pub struct Model {
     pub prefix: String,
     pub settings: Json,
     pub sealed_secret: Vec<u8>,
+    pub retired_in: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -64,7 +64,9 @@ impl Routes {
 
     /// One more share.
     pub(super) fn add(&mut self, placed: PlacedShare) {
-        let PlacedShare { gateway, settings } = placed;
+        let PlacedShare {
+            gateway, settings, ..
+        } = placed;
         if !settings.express_sync {
             return;
         }
@@ -178,6 +180,7 @@ mod tests {
         PlacedShare {
             gateway: words[0].parse().unwrap(),
             settings: ShareSettings::new(words[1].parse().unwrap(), bucket),
+            retired_in: None,
         }
     }
 
