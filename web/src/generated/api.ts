@@ -244,7 +244,11 @@ export interface paths {
         /** Change a share. An empty secret keeps the one before. */
         put: operations["replace_share"];
         post?: never;
-        /** Delete a share; its objects stay in the bucket. */
+        /**
+         * Delete a share; its objects stay in the bucket.
+         * @description One with a role is `removing` first, and gone when its gateway has uploaded what it still holds; to
+         *     delete it once more, with `force`, is to give that up.
+         */
         delete: operations["delete_share"];
         options?: never;
         head?: never;
@@ -2291,6 +2295,11 @@ export interface components {
                 /** @description What a client runs to mount it; nothing until the gateway has said its address. */
                 mount_command?: string | null;
                 rates?: components["schemas"]["Rates"] | null;
+                /**
+                 * @description Whether it was deleted, and is kept until its gateway has uploaded what it still holds: with
+                 *     it would go the role that lends the keys for that.
+                 */
+                removing: boolean;
                 /** @description What is wanted. */
                 settings: components["schemas"]["OpenShare"];
                 status?: components["schemas"]["ShareStatus"] | null;
@@ -2780,6 +2789,11 @@ export interface components {
             /** @description What a client runs to mount it; nothing until the gateway has said its address. */
             mount_command?: string | null;
             rates?: components["schemas"]["Rates"] | null;
+            /**
+             * @description Whether it was deleted, and is kept until its gateway has uploaded what it still holds: with
+             *     it would go the role that lends the keys for that.
+             */
+            removing: boolean;
             /** @description What is wanted. */
             settings: components["schemas"]["OpenShare"];
             status?: components["schemas"]["ShareStatus"] | null;
@@ -3834,6 +3848,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Share"];
+                };
+            };
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -58,11 +58,13 @@ pub(super) enum ShareVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Stop serving a share; its objects stay in the bucket
+    /// Stop serving a share; its objects stay in the bucket. One with a role is listed until its
+    /// gateway has uploaded what it still holds
     Delete {
         #[command(flatten)]
         share: ShareArgs,
-        /// Even if it has data that is not in the bucket yet
+        /// Even if it has data that is not in the bucket yet. Of a share that is being removed: give
+        /// that data up
         #[arg(long)]
         force: bool,
         /// Even if its key goes with it, without which nobody can read its objects
@@ -114,6 +116,7 @@ const LIST: &[Column] = &[
     column("NAME", "/settings/name", Format::Text),
     column("STATE", "/status/state", Format::Text),
     column("IN SYNC", "/in_sync", Format::YesNo),
+    column("REMOVING", "/removing", Format::YesNo),
     column("BUCKET", "/settings/bucket/bucket", Format::Text),
     column("PREFIX", "/settings/bucket/prefix", Format::Text),
     column("FILES", "/status/inodes", Format::Text),
@@ -127,6 +130,7 @@ const CARD: &[Column] = &[
     column("state", "/status/state", Format::Text),
     column("reason", "/status/reason", Format::Text),
     column("in sync", "/in_sync", Format::YesNo),
+    column("being removed", "/removing", Format::YesNo),
     column("error", "/error/message", Format::Text),
     column("mount command", "/mount_command", Format::Text),
     column("endpoint", "/settings/bucket/endpoint", Format::Text),
@@ -380,8 +384,14 @@ async fn delete(
     let dirty = stored
         .pointer("/status/dirty_bytes")
         .and_then(Value::as_u64);
+    let is_removing = |share: &Value| share.get("removing") == Some(&Value::Bool(true));
+    let deed = if is_removing(&stored) {
+        "lend no more keys to"
+    } else {
+        "stop serving"
+    };
     let what = format!(
-        "stop serving share {} of gateway {id}, with {} not yet in its bucket",
+        "{deed} share {} of gateway {id}, with {} not yet in its bucket",
         share.share,
         units::bytes(dirty.unwrap_or_default())
     );
@@ -391,9 +401,16 @@ async fn delete(
     let given = flags.iter().filter(|(_, is_given)| *is_given);
     let query: Vec<_> = given.map(|(flag, _)| (*flag, "true".to_owned())).collect();
     let answer = context.api.delete(&path, &query).await?;
-    context
-        .output
-        .show(&answer, || format!("Deleted share {}.\n", share.share))
+    context.output.show(&answer, || {
+        let name = &share.share;
+        if is_removing(&answer) {
+            return format!(
+                "Share {name} is being removed: its gateway uploads what it still holds. `share list` \
+                 shows it until that is in the bucket.\n"
+            );
+        }
+        format!("Deleted share {name}.\n")
+    })
 }
 
 async fn export_key(

@@ -30,6 +30,7 @@ struct State {
     /// Keys that something was put with.
     used: BTreeSet<String>,
     refusals: Vec<&'static str>,
+    is_away: bool,
     /// All that came, but the bodies.
     seen: Vec<HttpRequest>,
 }
@@ -63,6 +64,16 @@ impl LentBucket {
     pub(super) fn object(&self, key: &str) -> Option<Vec<u8>> {
         let state = self.state.lock().unwrap();
         state.objects.get(key).map(|object| object.body.clone())
+    }
+
+    /// Whether it cannot be used for now, whoever comes.
+    pub(super) fn be_away(&self, is_away: bool) {
+        self.state.lock().unwrap().is_away = is_away;
+    }
+
+    /// The newest keys that something was put with.
+    pub(super) fn newest_key_used(&self) -> Option<String> {
+        self.state.lock().unwrap().used.last().cloned()
     }
 
     /// With how many keys something was put so far.
@@ -112,6 +123,9 @@ impl State {
             body: Vec::new(),
             ..request.clone()
         });
+        if self.is_away {
+            return refusal(503, "ServiceUnavailable");
+        }
         let key_id = match admitted {
             Ok(key_id) => key_id,
             Err((status, code)) => {

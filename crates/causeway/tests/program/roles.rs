@@ -68,6 +68,17 @@ impl Site {
         eventually(what, LIMIT, seen).unwrap();
     }
 
+    /// Ends the gateway as `kill -9` does and starts it again.
+    fn restart_gateway(&mut self) {
+        self.gateway.process.kill().unwrap();
+        fs::remove_file(self.cloud.dir.path().join("gateway.ready")).unwrap();
+        self.gateway = self.cloud.run_gateway();
+    }
+
+    fn shares(&self) -> Value {
+        self.cloud.json(&["share", "list", "site"])["items"].clone()
+    }
+
     fn url(&self, name: &str) -> String {
         nfs_url(
             port(&self.gateway.ready, "/nfs_address"),
@@ -175,5 +186,58 @@ fn uploads_go_on_with_lent_keys_and_the_gateway_never_has_others() {
         let signature = testkit::SignatureV4::of(&request).unwrap();
         assert!(!signature.is_made_by(SECRET, &request), "{text}");
     }
+    site.cloud.stop(site.gateway);
+}
+
+#[test]
+fn a_removed_share_uploads_what_it_holds_with_keys_that_are_lent_after_its_removal() {
+    let mut site = Site::start();
+    site.create_share();
+    let content = site.write("before");
+    site.wait_for_object("before", &content);
+    site.bucket.be_away(true);
+    let left = site.write("left");
+    site.wait("bytes are unprotected", |share| {
+        share["status"]["dirty_bytes"].as_u64() > Some(0)
+    });
+    let delete = ["share", "delete", "site", "files", "--yes"];
+    assert!(!site.cloud.ctl(&delete).status.success(), "only by force");
+    let said = stdout(&site.cloud.ctl(&[&delete[..], &["--force"]].concat()));
+    assert!(said.contains("is being removed"), "{said}");
+    let is_left = |share: &Value| {
+        let reason = share["status"]["reason"].as_str().unwrap_or_default();
+        share["removing"] == true && reason.contains("bytes in 1 files are still to be uploaded")
+    };
+    site.wait("what is left is told", is_left);
+
+    // All that was lent before it was removed is over, whoever was killed meanwhile.
+    let before = site.service.lent();
+    let last = before.iter().map(|keys| keys.expires_at).max().unwrap();
+    site.cloud.restart_console();
+    site.restart_gateway();
+    eventually("the keys of before are over", LIMIT, || {
+        Ok((clock::Clock::system().wall() > last).then_some(()))
+    })
+    .unwrap();
+    site.wait("what is left is told again", is_left);
+    assert_eq!(site.bucket.object("p/left"), None);
+
+    site.bucket.be_away(false);
+    site.wait_for_object("left", &left);
+    let used = site.bucket.newest_key_used().unwrap();
+    assert!(before.iter().all(|keys| keys.id != used), "{used}");
+    eventually("the share is gone", LIMIT, || {
+        Ok((site.shares() == serde_json::json!([])).then_some(()))
+    })
+    .unwrap();
+    let listed = |words: &[&str]| site.cloud.json(words).to_string();
+    assert!(listed(&["event", "list", "site"]).contains("all it held is in its bucket"));
+    assert!(listed(&["audit", "list"]).contains("share.forget"));
+    let cache = fs::read_dir(site.cloud.dir.path().join("gateway/cache")).unwrap();
+    let mut left = cache.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(
+        !left.any(|name| name.starts_with("files.")),
+        "its cache went"
+    );
     site.cloud.stop(site.gateway);
 }
