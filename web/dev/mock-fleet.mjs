@@ -112,7 +112,7 @@ export class Fleet {
     const known = this.shares(gateway.id).get(settings.name);
     const share = {
       settings: { ...settings, bucket }, status: known?.status ?? null, status_at: known?.status_at ?? null, error: null,
-      in_sync: false, mount_command: null, rates: null, keys: null,
+      in_sync: false, removing: false, mount_command: null, rates: null, keys: null,
     };
     this.shares(gateway.id).set(settings.name, share);
     gateway.intent_version += 1;

@@ -44,11 +44,12 @@ export function useStoreShare(gateway: string, replaces: string | undefined) {
   });
 }
 
+/** What comes back is null, or the share as long as its gateway has something of it to upload. */
 export function useDeleteShare(gateway: string, name: string) {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: ({ force, forget_key }: { force: boolean; forget_key: boolean }) =>
-      request('DELETE', sharePath(gateway, name), {
+      request<Share | null>('DELETE', sharePath(gateway, name), {
         query: { force: force || undefined, forget_key: forget_key || undefined },
       }),
     onSuccess: () => cache.invalidateQueries({ queryKey: keys.shares(gateway) }),

@@ -19,6 +19,7 @@ export function GatewayPill({ state }: { state: GatewayState }) {
 }
 
 function shareState(share: Share): [Tone, string] {
+  if (share.removing) return ['warn', 'Being removed'];
   if (share.error !== null) return ['bad', 'Failed'];
   if (share.status === null) return ['info', 'Waiting for the gateway'];
   switch (share.status.state) {

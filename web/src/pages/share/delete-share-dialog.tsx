@@ -32,8 +32,8 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
       onClose={onClose}
       onConfirm={(choice) =>
         remove.mutate({ ...choice, forget_key: forget }, {
-          onSuccess: () => {
-            notify({ kind: 'done', text: `Share ${name} was deleted.` });
+          onSuccess: (left) => {
+            notify({ kind: 'done', text: left?.removing ? removingText(name) : `Share ${name} was deleted.` });
             void navigate(`/gateways/${gateway.id}`);
           },
         })
@@ -46,6 +46,10 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
         </li>
         <li>The copy on the cache disk of {gateway.name} is removed.</li>
         <li>Clients that mounted it get errors until they unmount.</li>
+        {bucket.role && !share.removing && (
+          <li>It is listed, and lent keys, until {gateway.name} has uploaded what it still holds.</li>
+        )}
+        {share.removing && <li>{gateway.name} gets no more keys to upload what it still holds.</li>}
       </ul>
       {dirty > 0 && (
         <Banner tone="warn" data-testid="delete-dirty">
@@ -66,4 +70,8 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
       )}
     </ConfirmDelete>
   );
+}
+
+function removingText(name: string): string {
+  return `Share ${name} is being removed: it is gone when its gateway has uploaded what it still holds.`;
 }

@@ -30,24 +30,28 @@ export function ShareActions({ gateway, share }: ShareActionsProps) {
     );
   return (
     <>
-      <Button
-        icon="refresh"
-        title="Look for changes made in the bucket by others"
-        disabled={issue.isPending}
-        onClick={() => run('share.sync')}
-        data-testid="share-sync"
-      >
-        Sync now
-      </Button>
-      <Button
-        icon="power"
-        title="Stop serving the share and serve it again; clients wait meanwhile"
-        disabled={issue.isPending}
-        onClick={() => run('gateway.restart-share')}
-        data-testid="share-restart"
-      >
-        Restart
-      </Button>
+      {!share.removing && (
+        <>
+          <Button
+            icon="refresh"
+            title="Look for changes made in the bucket by others"
+            disabled={issue.isPending}
+            onClick={() => run('share.sync')}
+            data-testid="share-sync"
+          >
+            Sync now
+          </Button>
+          <Button
+            icon="power"
+            title="Stop serving the share and serve it again; clients wait meanwhile"
+            disabled={issue.isPending}
+            onClick={() => run('gateway.restart-share')}
+            data-testid="share-restart"
+          >
+            Restart
+          </Button>
+        </>
+      )}
       {client_encryption && <ExportKey gateway={gateway} name={name} />}
       <Button icon="trash" kind="danger" onClick={() => setDeleting(true)} data-testid="share-delete">
         Delete

@@ -64,9 +64,11 @@ function Known({ gateway, share }: { gateway: Gateway; share: Share }) {
         </Banner>
       )}
       <ShareNumbers share={share} stale={stale} />
-      <Card title="Mount it" note="On a client in the gateway’s network, as root.">
-        <MountCommand share={share} />
-      </Card>
+      {!share.removing && (
+        <Card title="Mount it" note="On a client in the gateway’s network, as root.">
+          <MountCommand share={share} />
+        </Card>
+      )}
       <SettingsCard share={share} />
       <h2 className="section-title">Over time</h2>
       <MetricsPanel gateway_id={gateway.id} share={name} />
