@@ -16,7 +16,7 @@ use model::{ClientId, Credential, ParentTopic, Timestamp, Topic};
 use serde::{Deserialize, Serialize};
 
 /// Grows when the two ends would misunderstand each other.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// A message and the bytes that go with it as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
