@@ -35,6 +35,8 @@ struct Ends {
     receiver: Option<BusSender>,
     /// What changes while one attaches. As long as many as come and go meanwhile.
     noted: Option<Mutex<Vec<Presence>>>,
+    /// The broker stops: nobody attaches any more.
+    closed: bool,
 }
 
 impl Ends {
@@ -140,14 +142,21 @@ impl Hub {
             pushed.expect("what waits of a topic in the backlog is less than the queue takes");
         }
         drop(backlog);
-        if let Some(old) = ends.receiver.replace(sender) {
+        let old = if ends.closed {
+            Some(sender)
+        } else {
+            ends.receiver.replace(sender)
+        };
+        if let Some(old) = old {
             old.close();
         }
     }
 
     /// Ends the receiver's queue.
     pub(crate) fn close(&self) {
-        if let Some(sender) = self.ends.write().receiver.take() {
+        let mut ends = self.ends.write();
+        ends.closed = true;
+        if let Some(sender) = ends.receiver.take() {
             sender.close();
         }
     }

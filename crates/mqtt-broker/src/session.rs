@@ -57,7 +57,6 @@ use crate::{
     registry::Registry,
     rights::Rights,
     routes::{Routes, Seat},
-    shard::Unfinished,
     subscriptions::Held,
 };
 
@@ -166,15 +165,12 @@ struct Extras {
     outbound: OutboundAliases,
     /// Filters of its shared subscriptions.
     shared: Vec<Box<str>>,
-    /// A message that it has sent over another connection, and that some do not have yet.
-    unfinished: Option<Box<Unfinished>>,
 }
 
 impl Extras {
     fn is_empty(&self) -> bool {
         let aliases = self.inbound.is_empty() && self.outbound.is_empty();
-        let received = self.received.is_empty() && self.unfinished.is_none();
-        received && aliases && self.shared.is_empty()
+        self.received.is_empty() && aliases && self.shared.is_empty()
     }
 }
 

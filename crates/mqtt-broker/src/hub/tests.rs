@@ -131,3 +131,14 @@ async fn nothing_is_missed_between_the_first_event_and_those_behind_it() {
     let want: Vec<u64> = (0..CLIENTS).filter(|n| n % 3 != 0).collect();
     assert_eq!(known, want);
 }
+
+#[tokio::test]
+async fn who_attaches_while_the_broker_stops_hears_of_the_end() {
+    let hub = Hub::default();
+    let mut receiver = hub.attach(|| {
+        hub.close();
+        Vec::new()
+    });
+    assert!(first_of(&mut receiver).await.is_empty());
+    assert_eq!(receiver.recv().await, None);
+}

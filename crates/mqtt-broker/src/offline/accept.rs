@@ -150,6 +150,13 @@ impl Offline {
         }
     }
 
+    /// What is known of a message that comes again.
+    pub(crate) fn unfinished(&self, from: Uid, id: PacketId, topic: &str) -> Option<Unfinished> {
+        let state = self.state.lock();
+        let unfinished = state.ledger.session(from)?.unfinished.as_deref();
+        unfinished.filter(|it| it.is(id, topic)).cloned()
+    }
+
     /// Gives one connected session a message that only it gets.
     pub(crate) fn put(
         &self,

@@ -16,7 +16,6 @@ use crate::{
     limits::SWEEP_LEN_MAX,
     message::{Message, MessageRef, Outgoing},
     routes::Seat,
-    shard::Unfinished,
 };
 
 /// No further session is kept.
@@ -44,8 +43,6 @@ pub(crate) struct Attached {
     pub(crate) subscriptions: Vec<StoredSubscription>,
     /// Messages of `QoS` 2 that it has published and not released.
     pub(crate) inbound: Vec<u16>,
-    /// The one that some do not have yet.
-    pub(crate) unfinished: Option<Unfinished>,
     /// The last words of the session that has ended with this.
     pub(crate) last_words: Option<Arc<Message>>,
     /// CONNACK waits for it.
@@ -99,21 +96,18 @@ impl Offline {
         let lsn = state.record(Record::Session(record));
         let (seat, channel) = (attach.seat, attach.channel);
         state.ledger.move_to(uid, Place::Online { seat, channel });
-        let mut unfinished = None;
-        if let Some(session) = state.ledger.session_mut(uid) {
+        let news = state.ledger.session_mut(uid).and_then(|session| {
             session.rewind();
-            unfinished = session.unfinished.as_deref().cloned();
             // Told once it is durable, when CONNACK goes out, too.
-            let news = session.announce();
-            state.news.extend(news);
-        }
+            session.announce()
+        });
+        state.news.extend(news);
         self.changed(&state);
         Ok(Attached {
             uid,
             present: resumed.is_some(),
             subscriptions,
             inbound,
-            unfinished,
             last_words,
             lsn,
         })

@@ -18,7 +18,6 @@ use crate::{
     limits::SESSION_EXPIRY_S_MAX,
     message::{Message, Terms},
     offline::{Attach, Ready, StoredSubscription, StoredWill, Uid},
-    shard::Unfinished,
 };
 
 /// What a connection knows of its persistent session.
@@ -104,21 +103,12 @@ impl Live {
         for id in attached.inbound.into_iter().filter_map(PacketId::new) {
             self.extras().received.add(id);
         }
-        if let Some(unfinished) = attached.unfinished {
-            self.extras().unfinished = Some(Box::new(unfinished));
-        }
         out.hold_first(Some(attached.lsn));
         Ok(Resumed {
             present: attached.present,
             subscriptions: attached.subscriptions,
             last_words: attached.last_words,
         })
-    }
-
-    /// What was left over of a message that comes again now.
-    pub(crate) fn take_unfinished(&mut self, id: PacketId, topic: &str) -> Option<Unfinished> {
-        let unfinished = &mut self.extras.as_mut()?.unfinished;
-        unfinished.take_if(|it| it.is(id, topic)).map(|it| *it)
     }
 
     /// DISCONNECT may change how long the session lives on (MQTT 5, 3.14.2.2.2).

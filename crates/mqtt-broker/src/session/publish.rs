@@ -330,7 +330,6 @@ impl Live {
             return false;
         };
         let known = extras.received.release(packet_id);
-        extras.unfinished.take_if(|it| it.has_id(packet_id));
         self.drop_empty_extras();
         known
     }

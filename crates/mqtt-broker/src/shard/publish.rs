@@ -35,7 +35,7 @@ impl Shard {
         incoming: Incoming<'a>,
     ) -> Option<Precedent<'a>> {
         let outgoing = self.take_in(slot, &incoming);
-        if let Some(rest) = self.take_rest(slot, &incoming) {
+        if let Some(rest) = self.rest_of(slot, &incoming) {
             self.trace_incoming(slot, outgoing.id, &incoming, "accepted");
             // It is tried in this turn.
             self.stall(slot, &incoming, &outgoing, rest);

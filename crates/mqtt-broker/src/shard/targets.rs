@@ -374,7 +374,7 @@ fn must_do_without(qos: QoS, dropped: &mut usize) -> bool {
     worthless_late
 }
 
-pub(super) const fn inbound(delivery: Delivery) -> Option<PacketId> {
+const fn inbound(delivery: Delivery) -> Option<PacketId> {
     match delivery {
         Delivery::ExactlyOnce { packet_id, .. } => Some(packet_id),
         Delivery::AtMostOnce | Delivery::AtLeastOnce { .. } => None,

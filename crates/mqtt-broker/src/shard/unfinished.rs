@@ -1,7 +1,7 @@
 //! Messages of `QoS` 2 that some have and others not, while their publisher is perhaps gone.
 //!
 //! When it is back it sends such a message again (MQTT 5, 4.4), and who has it must not get it
-//! twice (4.3.3). So its session knows who is left, and its next connection goes on with them.
+//! twice (4.3.3). So its session knows who is left, and the connection on which it comes goes on with them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     Shard,
-    targets::{Origin, Targets, inbound},
+    targets::{Origin, Targets},
 };
 use crate::session::Incoming;
 
@@ -62,11 +62,17 @@ impl Shard {
         }
     }
 
-    /// Who is left of a message that the client has sent before, over another connection.
-    pub(super) fn take_rest(&mut self, slot: u32, incoming: &Incoming<'_>) -> Option<Rest> {
-        let packet_id = inbound(incoming.delivery)?;
-        let live = self.connection(slot)?.session.live()?;
-        let unfinished = live.take_unfinished(packet_id, incoming.topic.as_str())?;
-        Some(unfinished.rest)
+    /// Who is left of a message that the client has sent before and sends again. For one client a
+    /// message has been given to nobody yet, and who that is may have changed.
+    pub(super) fn rest_of(&mut self, slot: u32, incoming: &Incoming<'_>) -> Option<Rest> {
+        let Delivery::ExactlyOnce { dup: true, .. } = incoming.delivery else {
+            return None;
+        };
+        let from = self.origin(slot, incoming.delivery)?;
+        let (uid, packet_id) = (from.uid?, from.inbound?);
+        let topic = incoming.topic.as_str();
+        let unfinished = self.shared.offline.unfinished(uid, packet_id, topic)?;
+        let is_for_one = unfinished.rest.lock().client.is_some();
+        (!is_for_one).then_some(unfinished.rest)
     }
 }

@@ -261,3 +261,13 @@ fn a_session_that_begins_anew_knows_nothing_of_what_was_half_given() {
     publisher.say(TOPIC, "another", qos2(7));
     assert_eq!(subscriber.see().payload, "another");
 }
+
+#[test]
+fn who_has_forgotten_what_was_half_given_may_use_its_identifier_again() {
+    let lab = Lab::start();
+    let (mut subscriber, lost, device) = half_given(&lab);
+    lost.hang_up();
+    let mut publisher = keep(&lab, &device, V5, 600).0;
+    publisher.say(TOPIC, "another", qos2(7));
+    assert_eq!(subscriber.see().payload, "another");
+}
