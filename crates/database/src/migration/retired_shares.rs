@@ -22,14 +22,21 @@ impl MigrationTrait for RetiredShares {
         reason = "the trait was made with the lifetime elided, and async_trait wants the same"
     )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::alter()
-            .table("shares")
-            .add_column(big_integer_null("retired_in"))
-            .clone();
-        manager.alter_table(table).await?;
+        // MySQL keeps what was done of a step that was cut short; the next start does the rest.
+        if !manager.has_column("shares", "retired_in").await? {
+            let table = Table::alter()
+                .table("shares")
+                .add_column(big_integer_null("retired_in"))
+                .clone();
+            manager.alter_table(table).await?;
+        }
+        let index = "ix_shares_retired_in";
+        if manager.has_index("shares", index).await? {
+            return Ok(());
+        }
         // The console looks for them every second, and there are few.
         let retired = Index::create()
-            .name("ix_shares_retired_in")
+            .name(index)
             .table("shares")
             .col("retired_in")
             .clone();
