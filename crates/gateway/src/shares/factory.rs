@@ -4,8 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use model::{
-    BucketSettings, ChangeNotice, Failure, LostCache, ShareAction, ShareCheck, ShareSettings,
-    ShareStatus,
+    ChangeNotice, Failure, LostCache, ShareAction, ShareCheck, ShareSettings, ShareStatus,
 };
 use object_fs::{FsEvent, SyncSummary};
 use serde_json::Value;
@@ -36,8 +35,8 @@ pub(crate) trait Share: Send + Sync + 'static {
     /// Lets no client in any more. Another share may be served under the same name meanwhile:
     /// only what was served with this `fs_id` ends.
     fn hide(&self, settings: &ShareSettings, fs_id: u64);
-    /// Has it reach its bucket with these keys from now on.
-    fn use_keys(&self, bucket: &BucketSettings);
+    /// Has it reach its bucket with the keys of these settings, and as fast as they let it.
+    fn tune(&self, settings: &ShareSettings);
     /// Tells clients to wait: the share is closed, and will be opened again.
     fn suspend(&self, settings: &ShareSettings, fs_id: u64);
     /// Whether no call of a client is under way. Once true after [`Share::hide`], it stays so.

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    BucketSettings, ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareCheck,
-    ShareSettings, ShareState, ShareStatus,
+    ChangeNotice, ErrorCode, Failure, LostCache, ShareAction, ShareCheck, ShareSettings,
+    ShareState, ShareStatus,
 };
 use object_fs::{FsEvent, SyncSummary};
 use parking_lot::Mutex;
@@ -38,6 +38,8 @@ struct State {
     dirty_at_close: Option<u64>,
     given_up: Vec<String>,
     slow_sync: bool,
+    /// Those of the share that was tuned last.
+    limits: model::LineLimits,
     /// With the numbers of their places.
     served: BTreeMap<String, (u64, ShareSettings)>,
     log: Vec<String>,
@@ -104,6 +106,11 @@ impl World {
     pub(crate) fn rules(&self, share: &str) -> Option<ShareSettings> {
         let state = self.state.lock();
         state.served.get(share).map(|(_, rules)| rules.clone())
+    }
+
+    /// How fast the share that was tuned last may be.
+    pub(crate) fn limits(&self) -> model::LineLimits {
+        self.state.lock().limits
     }
 
     /// What has been done, in order.
@@ -178,9 +185,11 @@ impl Share for FakeShare {
         }
     }
 
-    fn use_keys(&self, bucket: &BucketSettings) {
-        let what = format!("keys {} for", bucket.access_key_id);
+    fn tune(&self, settings: &ShareSettings) {
+        let what = format!("keys {} for", settings.bucket.access_key_id);
         self.world.note(&what, &self.settings);
+        let mut state = self.world.state.lock();
+        state.limits = settings.engine.bandwidth.limits;
     }
 
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {

@@ -255,8 +255,7 @@ impl NfsShare {
 #[async_trait]
 impl Share for NfsShare {
     fn serve(&self, settings: &ShareSettings, fs_id: u64) -> Result<(), Failure> {
-        self.use_keys(&settings.bucket);
-        self.throttle.set(settings.engine.bandwidth.clone());
+        self.tune(settings);
         match settings.protocol {
             ShareProtocol::Nfs => {}
         }
@@ -281,8 +280,9 @@ impl Share for NfsShare {
         self.server.unexport(&path, self.export_id(fs_id));
     }
 
-    fn use_keys(&self, bucket: &BucketSettings) {
-        self.keys.replace(AccessKeys::from(bucket));
+    fn tune(&self, settings: &ShareSettings) {
+        self.keys.replace(AccessKeys::from(&settings.bucket));
+        self.throttle.set(settings.engine.bandwidth.clone());
     }
 
     fn suspend(&self, settings: &ShareSettings, fs_id: u64) {

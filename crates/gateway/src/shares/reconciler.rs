@@ -132,7 +132,8 @@ impl Reconciler {
 
     /// What is wanted when `intent` replaces the one before: shares that it leaves out, or
     /// moves to another bucket, are retired. Of those that it retires itself the settings are taken,
-    /// as they have newer keys; but not what is not here, or is gone already.
+    /// as they have newer keys; and so are those that only the cache disk still knows, when what was
+    /// wanted is lost; but not what is not here, or is gone already.
     fn after(&self, mut intent: Intent) -> Wanted {
         let newer = std::mem::take(&mut intent.retired);
         let keeps: Vec<Place> = plan(&intent).shares.into_iter().map(Place::of).collect();
@@ -145,8 +146,10 @@ impl Reconciler {
             }
         }
         for share in newer {
-            if let Some(known) = retired.get_mut(&Place::of(&share)) {
-                *known = share;
+            let place = Place::of(&share);
+            let is_here = || self.config.cache.dir().join(place.as_str()).exists();
+            if !keeps.contains(&place) && (retired.contains_key(&place) || is_here()) {
+                retired.insert(place, share);
             }
         }
         Wanted {
@@ -296,8 +299,8 @@ impl Reconciler {
                 }
             }
             (Next::Hide, _) => run.hide(place.fs_id()),
-            (Next::Rekey, _) => {
-                run.rekey();
+            (Next::Retune, _) => {
+                run.retune();
                 self.watch(place);
             }
             (Next::Close(after), _) => self.close(place, after),

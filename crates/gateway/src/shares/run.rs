@@ -68,8 +68,8 @@ pub(super) enum Next {
     Open,
     Serve,
     Hide,
-    /// It has other keys than those that are wanted.
-    Rekey,
+    /// It is emptied with other keys, or at another pace, than is wanted.
+    Retune,
     Close(AfterClose),
 }
 
@@ -132,7 +132,15 @@ impl Run {
             (Phase::Draining(opened), Goal::Drain) if is_over(&*opened.share) => {
                 Next::Close(AfterClose::Forget)
             }
-            (Phase::Draining(_), Goal::Drain) if self.has_new_keys() => Next::Rekey,
+            // The engine cannot learn all of it: a region that was corrected needs another store.
+            (Phase::Draining(opened), Goal::Drain)
+                if needs_reopen(&opened.with, &self.settings) =>
+            {
+                Next::Close(AfterClose::Reopen)
+            }
+            (Phase::Draining(_), Goal::Drain) if self.has_new_keys() || self.has_new_limits() => {
+                Next::Retune
+            }
             (Phase::Draining(_), Goal::Drain) => Next::Wait,
             (Phase::Serving(opened) | Phase::Draining(opened), Goal::Serve)
                 if matches!(self.restarts, Restarts::Asked(_))
@@ -151,6 +159,12 @@ impl Run {
         let differ = |with: &BucketSettings| *with != with.clone().with_keys_of(wanted);
         self.opened()
             .is_some_and(|opened| differ(&opened.with.bucket))
+    }
+
+    fn has_new_limits(&self) -> bool {
+        let wanted = &self.settings.engine.bandwidth;
+        self.opened()
+            .is_some_and(|opened| opened.with.engine.bandwidth != *wanted)
     }
 
     /// Lets clients in, by the newest rules.
@@ -176,11 +190,13 @@ impl Run {
         }
     }
 
-    /// Has it empty itself with the keys that are wanted; all else stays as it was opened.
-    pub(super) fn rekey(&mut self) {
+    /// Has it empty itself with the keys and at the pace that are wanted; all else is as it was opened.
+    pub(super) fn retune(&mut self) {
         if let Some(mut opened) = self.take_opened(Phase::Idle) {
-            opened.share.use_keys(&self.settings.bucket);
+            opened.share.tune(&self.settings);
             opened.with.bucket = opened.with.bucket.with_keys_of(&self.settings.bucket);
+            let bandwidth = &self.settings.engine.bandwidth;
+            opened.with.engine.bandwidth.clone_from(bandwidth);
             self.phase = Phase::Draining(opened);
         }
     }

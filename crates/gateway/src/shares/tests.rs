@@ -310,6 +310,54 @@ async fn a_removed_share_is_emptied_with_the_keys_that_are_lent_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_removed_share_is_emptied_by_settings_that_were_corrected() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.set_dirty("a", 5);
+    site.handle.want(retiring(2, "k")).await;
+    site.until(|_| world.served().is_empty()).await;
+    let mut slower = retiring(3, "k");
+    let limits = &mut slower.retired[0].engine.bandwidth.limits;
+    limits.upload_bytes_per_s = 1 << 20;
+    let limits = *limits;
+    site.handle.want(slower.clone()).await;
+    site.until(|_| world.limits() == limits).await;
+    slower.version = 4;
+    slower.retired[0].bucket.region = "elsewhere".into();
+    site.handle.want(slower).await;
+    site.until(|_| world.log().iter().filter(|l| *l == "open a").count() == 2)
+        .await;
+    let log = ["open a", "serve a", "keys k for a", "close a", "open a"];
+    assert_eq!(world.log(), log);
+    world.set_dirty("a", 0);
+    site.until(|site| site.state_of("a").is_none()).await;
+}
+
+#[tokio::test]
+async fn a_removed_share_that_only_the_cache_disk_knows_is_emptied() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
+    let site = Site::start(dir.path(), &world);
+    site.handle.want(intent(1, &[share("a")])).await;
+    site.reaches(1).await;
+    world.set_dirty("a", 5);
+    site.stop().await;
+    std::fs::remove_file(dir.path().join("wanted.json")).unwrap();
+    let site = Site::start(dir.path(), &world);
+    let mut wanted = retiring(2, "k");
+    let mut unknown = share("b");
+    unknown.bucket.access_key_id = "k".into();
+    wanted.retired.push(unknown);
+    site.handle.want(wanted).await;
+    site.reaches(2).await;
+    assert!(site.state_of("a").is_some(), "it still holds something");
+    assert_eq!(site.state_of("b"), None, "it never was here");
+    world.set_dirty("a", 0);
+    site.until(|site| site.state_of("a").is_none()).await;
+}
+
+#[tokio::test]
 async fn a_removed_share_waits_for_calls_that_are_under_way_and_for_what_they_leave() {
     let (dir, world) = (tempfile::tempdir().unwrap(), Arc::default());
     let site = Site::start(dir.path(), &world);
