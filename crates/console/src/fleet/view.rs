@@ -171,7 +171,15 @@ fn error_of(settings: &ShareSettings, live: &Live) -> Option<Failure> {
     }
     let share = status.shares.iter().find(|s| s.name == settings.name)?;
     match &share.state {
-        ShareState::Failed { reason } => Some(Failure::new(ErrorCode::Internal, reason.clone())),
+        ShareState::Failed { reason } => {
+            // Of a share that is emptied it says what is left; this says what is in the way.
+            let upload = share.last_upload_error.as_ref();
+            let message = upload.map_or_else(
+                || reason.clone(),
+                |upload| format!("{reason}; the last upload failed: {upload}"),
+            );
+            Some(Failure::new(ErrorCode::Internal, message))
+        }
         ShareState::Starting | ShareState::Serving => None,
     }
 }
