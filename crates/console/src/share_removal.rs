@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! wanted ──▶ retired: keys are lent as before ──▶ its gateway has it no more ──▶ gone
-//!   ▲            │  └──▶ deleted once more: given up ─────────────────────────────▲
+//!   ▲            │  └──▶ deleted with `give_up`: given up ────────────────────────▲
 //!   └── made again over the same objects
 //! ```
 //!
@@ -30,7 +30,7 @@ pub(crate) async fn run(app: Arc<App>) {
     loop {
         app.clock.sleep(REMOVAL_TICK).await;
         if let Err(error) = forget_emptied(&app).await {
-            tracing::error!(error = %error.failure, "a share that is removed is not forgotten");
+            tracing::error!(error = %error.failure, "shares that are removed cannot be read");
         }
     }
 }
@@ -42,10 +42,31 @@ async fn forget_emptied(app: &App) -> ApiResult<()> {
         if let (Some(retired_in), Some(record)) = (share.retired_in, status)
             && has_it_no_more(&record.status, name, retired_in)
         {
-            forget(app, &share, retired_in).await?;
+            // Each for itself: one that stays must not keep the others.
+            if let Err(error) = forget(app, &share, retired_in).await {
+                let error = error.failure;
+                tracing::error!(gateway.id = %gateway, share.name = %name, %error,
+                    "a share that is removed is not forgotten");
+            }
         }
     }
     Ok(())
+}
+
+/// Refuses to delete a gateway that still empties shares: the keys that it does that with would go.
+pub(crate) async fn refuse_unfinished(app: &App, gateway: &GatewayId) -> ApiResult<()> {
+    let mut retired = app.database.retired_shares().await?;
+    retired.retain(|share| share.gateway == *gateway);
+    if retired.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = retired.iter().map(|s| s.settings.name.as_str()).collect();
+    let message = format!(
+        "shares of it are still being removed ({}), and need it to upload what they hold; wait until \
+         they are gone, or repeat with force=true to lose that",
+        names.join(", ")
+    );
+    Err(ApiError::new(ErrorCode::Conflict, message))
 }
 
 /// A gateway lists a removed share until all that this held is in the bucket. A report of before it

@@ -27,6 +27,9 @@ pub enum DatabaseError {
     /// The row is there already.
     #[error("there is already a {0}")]
     Exists(String),
+    /// The row is not any more what the caller took it for.
+    #[error("{0} was changed meanwhile; look at it again")]
+    Changed(String),
     /// Another share has the same objects, and both would write.
     #[error(
         "share `{share}` of gateway {gateway} already owns the prefix `{prefix}` of this bucket"
@@ -70,7 +73,7 @@ impl DatabaseError {
     pub const fn kind(&self) -> DatabaseErrorKind {
         match self {
             Self::NotFound(_) => DatabaseErrorKind::NotFound,
-            Self::Exists(_) => DatabaseErrorKind::Conflict,
+            Self::Exists(_) | Self::Changed(_) => DatabaseErrorKind::Conflict,
             Self::PrefixOverlap { .. } => DatabaseErrorKind::PrefixOverlap,
             Self::KeyFile { .. } | Self::Sealed | Self::Corrupt { .. } | Self::Failed(_) => {
                 DatabaseErrorKind::Internal

@@ -13,7 +13,7 @@ use crate::{
     lent_keys::forget_keys,
     numbers::to_column,
     shares::{
-        PlacedShare, canonical_endpoint, next_version, no_share, open_settings, placed_share,
+        PlacedShare, canonical_endpoint, find_share, next_version, open_settings, placed_share,
         remove_share,
     },
 };
@@ -45,16 +45,19 @@ impl Database {
         retired_in: u64,
     ) -> Result<Option<u64>> {
         let tx = self.begin_serializable().await?;
+        // First of all, as each change of shares does: it locks the gateway's row, and who locks in
+        // another order may end in a deadlock.
+        let version = next_version(&tx, gateway).await?;
         if remove_share(&tx, gateway, name).await? != Some(retired_in) {
             return Ok(None);
         }
-        let version = next_version(&tx, gateway).await?;
         tx.commit().await?;
         Ok(Some(version))
     }
 }
 
-/// Notes that a share is not wanted from this version of its gateway's intent on.
+/// Notes that a share is not wanted from this version of its gateway's intent on, unless that is noted
+/// already.
 pub(crate) async fn retire(
     tx: &DatabaseTransaction,
     gateway: &GatewayId,
@@ -65,10 +68,11 @@ pub(crate) async fn retire(
         .col_expr(share::Column::RetiredIn, Expr::value(to_column(version)))
         .filter(share::Column::GatewayId.eq(gateway.as_str()))
         .filter(share::Column::Name.eq(name.as_str()))
+        .filter(share::Column::RetiredIn.is_null())
         .exec(tx)
         .await?;
     if retired.rows_affected == 0 {
-        return Err(no_share(gateway, name));
+        find_share(tx, gateway, name).await?;
     }
     Ok(())
 }

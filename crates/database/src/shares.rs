@@ -48,9 +48,11 @@ pub enum ShareChange {
     Create(ShareSettings),
     /// New settings of the share with this name.
     Replace(ShareSettings),
-    /// The share is no longer wanted, but its gateway may need keys to empty it.
+    /// The share is no longer wanted, but its gateway may need keys to empty it. One that is retired
+    /// stays as it is.
     Retire(ShareName),
-    /// The share is no longer known here.
+    /// The share is no longer known here. Refused if it has a role, or is retired: see
+    /// [`Database::remove_retired`].
     Remove(ShareName),
 }
 
@@ -209,9 +211,7 @@ impl Database {
                     .await?;
             }
             ShareChange::Retire(name) => retire(&tx, gateway, name, version).await?,
-            ShareChange::Remove(name) => {
-                remove_share(&tx, gateway, name).await?;
-            }
+            ShareChange::Remove(name) => remove_plain(&tx, gateway, name).await?,
         }
         if let ShareChange::Create(settings) | ShareChange::Replace(settings) = change
             && settings.bucket.role.is_some()
@@ -374,6 +374,21 @@ async fn find_overlapping(
 /// As they are in the table: without secrets.
 pub(crate) fn open_settings(settings: serde_json::Value) -> Result<ShareSettings> {
     serde_json::from_value(settings).map_err(|e| DatabaseError::corrupt("settings of a share", e))
+}
+
+/// Takes a share out that needs no keys from here to be emptied.
+async fn remove_plain(
+    tx: &DatabaseTransaction,
+    gateway: &GatewayId,
+    name: &ShareName,
+) -> Result<()> {
+    let row = find_share(tx, gateway, name).await?;
+    let has_role = open_settings(row.settings)?.bucket.role.is_some();
+    if has_role || row.retired_in.is_some() {
+        return Err(DatabaseError::Changed(format!("share `{name}`")));
+    }
+    remove_share(tx, gateway, name).await?;
+    Ok(())
 }
 
 /// Takes a share out; the version of the intent in which it was retired.

@@ -608,6 +608,11 @@ async fn a_share_that_is_retired_is_lent_keys_until_it_is_removed() {
     let intent = database.intent(&one, NOW).await.unwrap();
     assert_eq!((intent.version, intent.shares), (3, vec![]));
     assert_eq!(intent.retired[0].bucket.access_key_id, "LENT2");
+    // To retire it again changes nothing of that, and it is not removed as if it held nothing.
+    assert_eq!(database.change_shares(&one, &retire).await.unwrap(), 4);
+    let remove = ShareChange::Remove("a".parse().unwrap());
+    let refused = database.change_shares(&one, &remove).await.unwrap_err();
+    assert_eq!(refused.kind(), DatabaseErrorKind::Conflict);
     // It can be mended without being wanted.
     let mut mended = share_with_role("a", "a/");
     mended.bucket.secret_access_key = Secret::new("another");
@@ -623,7 +628,7 @@ async fn a_share_that_is_retired_is_lent_keys_until_it_is_removed() {
     assert_eq!(taken.unwrap_err().kind(), DatabaseErrorKind::PrefixOverlap);
 
     let removed = database.remove_retired(&one, &name, 2).await;
-    assert_eq!(removed.unwrap(), Some(5));
+    assert_eq!(removed.unwrap(), Some(6));
     assert_eq!(database.intent(&one, NOW).await.unwrap().retired, vec![]);
     let later = NOW.plus(Duration::from_secs(3_600));
     assert_eq!(database.due_keys(later, 10).await.unwrap(), vec![]);
@@ -642,6 +647,9 @@ async fn a_share_that_is_retired_is_wanted_again_over_the_same_objects_only() {
     assert_eq!(create(share_with_role("a", "a/")).await, Ok(1));
     let wanted = Err(DatabaseErrorKind::Conflict);
     assert_eq!(create(share_with_role("a", "a/")).await, wanted);
+    let remove = ShareChange::Remove("a".parse().unwrap());
+    let refused = database.change_shares(&one, &remove).await.unwrap_err();
+    assert_eq!(refused.kind(), DatabaseErrorKind::Conflict, "it has a role");
     let retire = ShareChange::Retire("a".parse().unwrap());
     database.change_shares(&one, &retire).await.unwrap();
     assert_eq!(create(share_with_role("a", "b/")).await, wanted);

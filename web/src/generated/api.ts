@@ -246,8 +246,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a share; its objects stay in the bucket.
-         * @description One with a role is `removing` first, and gone when its gateway has uploaded what it still holds; to
-         *     delete it once more, with `force`, is to give that up.
+         * @description One with a role is `removing` first, and gone when its gateway has uploaded what it still holds;
+         *     `give_up` ends that. To delete it once more without that changes nothing.
          */
         delete: operations["delete_share"];
         options?: never;
@@ -3838,6 +3838,11 @@ export interface operations {
                 force?: boolean;
                 /** @description Delete it although nobody but those who exported its key can read its objects then. */
                 forget_key?: boolean;
+                /**
+                 * @description Of a share that is being removed: do not wait until its gateway has uploaded what it still
+                 *     holds. It gets no more keys then.
+                 */
+                give_up?: boolean;
             };
             header?: never;
             path: {

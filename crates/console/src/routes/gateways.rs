@@ -18,7 +18,7 @@ use crate::{
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     fleet::{Notice, calls::abandon_commands},
-    share_keys,
+    share_keys, share_removal,
     stream::Item,
 };
 
@@ -171,6 +171,9 @@ pub(super) async fn delete(
         let status = acting.view.get(&id).and_then(|live| live.status);
         let shares = status.iter().flat_map(|s| &s.status.shares);
         refuse_dirty(shares.map(|s| s.dirty_bytes).sum(), force)?;
+        if !force {
+            share_removal::refuse_unfinished(&acting, &id).await?;
+        }
         share_keys::refuse_loss(&acting, &id, None).await?;
         acting.bus.expel(&record.client_id).await?;
         abandon_commands(&acting, &id).await?;

@@ -118,13 +118,23 @@ pub(super) struct ForgetKey {
     forget_key: bool,
 }
 
+/// Whether a share that is being removed is given up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GiveUp {
+    /// Of a share that is being removed: do not wait until its gateway has uploaded what it still
+    /// holds. It gets no more keys then.
+    #[serde(default)]
+    give_up: bool,
+}
+
 /// Delete a share; its objects stay in the bucket.
 ///
-/// One with a role is `removing` first, and gone when its gateway has uploaded what it still holds; to
-/// delete it once more, with `force`, is to give that up.
+/// One with a role is `removing` first, and gone when its gateway has uploaded what it still holds;
+/// `give_up` ends that. To delete it once more without that changes nothing.
 #[utoipa::path(delete, path = "/api/v1/gateways/{id}/shares/{name}", tag = "shares",
     operation_id = "delete_share",
-    params(Force, ForgetKey, ("id" = String, Path), ("name" = String, Path)),
+    params(Force, ForgetKey, GiveUp, ("id" = String, Path), ("name" = String, Path)),
     responses((status = 204), (status = 202, body = Share)))]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
@@ -132,29 +142,28 @@ pub(super) async fn delete(
     Path((id, name)): Path<(String, String)>,
     Query(Force { force }): Query<Force>,
     Query(ForgetKey { forget_key }): Query<ForgetKey>,
+    Query(GiveUp { give_up }): Query<GiveUp>,
 ) -> ApiResult<Response> {
     let (id, name) = (gateway_id(&id)?, share_name(&name)?);
-    let details = json!({"force": force, "forget_key": forget_key});
+    let details = json!({"force": force, "forget_key": forget_key, "gives_up": give_up});
     let deed = deed("share.delete", &id, &name, details);
     let acting = Arc::clone(&app);
     let work = async move {
         let stored = acting.database.share(&id, &name).await?;
-        if stored.retired_in.is_some() && !force {
-            return Err(still_removing(&name));
+        if give_up {
+            end_removal(&acting, id, name, stored.retired_in).await?;
+            return Ok(None);
         }
-        refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
+        if stored.retired_in.is_some() {
+            return Ok(Some(shown(&acting, &id, &name).await?));
+        }
         if !forget_key {
             share_keys::refuse_loss(&acting, &id, Some(&name)).await?;
         }
-        // With the share goes the role, and its gateway may need keys until it is empty.
-        let stays = stored.settings.bucket.role.is_some() && stored.retired_in.is_none();
-        if stays {
-            let change = ShareChange::Retire(name.clone());
-            let version = acting.database.change_shares(&id, &change).await?;
-            let share = shown(&acting, &id, &name).await?;
-            acting.fleet.tell(Notice::IntentChanged(id, version)).await;
-            return Ok(Some(share));
+        if stored.settings.bucket.role.is_some() {
+            return Ok(Some(retire(&acting, id, name).await?));
         }
+        refuse_dirty(dirty_bytes(&acting, &id, &name), force)?;
         let change = ShareChange::Remove(name.clone());
         let version = acting.database.change_shares(&id, &change).await?;
         share_removal::tell_gone(&acting, (id, name), version).await;
@@ -166,12 +175,32 @@ pub(super) async fn delete(
     })
 }
 
-fn still_removing(name: &ShareName) -> ApiError {
-    let message = format!(
-        "share `{name}` is being removed: its gateway uploads what it still holds. Wait until it has; \
-         or repeat with force=true to give that up: the gateway gets no more keys for it then"
-    );
-    ApiError::new(ErrorCode::Conflict, message)
+/// Has a gateway empty a share with a role. Nothing is lost by that: its role lends keys as before.
+async fn retire(app: &App, id: GatewayId, name: ShareName) -> ApiResult<Share> {
+    let change = ShareChange::Retire(name.clone());
+    let version = app.database.change_shares(&id, &change).await?;
+    let changed = Notice::IntentChanged(id.clone(), version);
+    app.fleet.tell(changed).await;
+    shown(app, &id, &name).await
+}
+
+/// Ends the removal that was seen, and no other: the share may have been made again since.
+async fn end_removal(
+    app: &App,
+    id: GatewayId,
+    name: ShareName,
+    retired_in: Option<u64>,
+) -> ApiResult<()> {
+    let removed = match retired_in {
+        Some(retired_in) => app.database.remove_retired(&id, &name, retired_in).await?,
+        None => None,
+    };
+    let Some(version) = removed else {
+        let message = format!("share `{name}` is not being removed: delete it without give_up");
+        return Err(ApiError::new(ErrorCode::Conflict, message));
+    };
+    share_removal::tell_gone(app, (id, name), version).await;
+    Ok(())
 }
 
 async fn put(
@@ -199,9 +228,9 @@ async fn put(
             .database
             .change_shares_with(&id, &change, borrowed.as_ref());
         let version = changing.await?;
-        let share = shown(&acting, &id, &name).await?;
-        acting.fleet.tell(Notice::IntentChanged(id, version)).await;
-        Ok(share)
+        let changed = Notice::IntentChanged(id.clone(), version);
+        acting.fleet.tell(changed).await;
+        shown(&acting, &id, &name).await
     };
     app.audit.act(caller, deed, work).await
 }
@@ -218,9 +247,14 @@ async fn checked(
     share_checks::first_failure(&found.checks)?;
     let live = app.view.get(id);
     let keys = found.borrowed.as_ref().map(ShareKeys::from);
+    let retired_in = match purpose {
+        // One that was retired is wanted again.
+        Purpose::Create => None,
+        Purpose::Replace => app.database.share(id, &settings.name).await?.retired_in,
+    };
     let record = ShareRecord {
         settings,
-        retired_in: None,
+        retired_in,
     };
     let share = view::share(record, version + 1, live.as_ref(), keys);
     Ok((share, found.borrowed))

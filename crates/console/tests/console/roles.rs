@@ -267,8 +267,8 @@ async fn removed_with_bytes(f: &Fixture, gateway: &FakeGateway, service: &FakeSt
     f.until_gateway(&gateway.id, |g| !g["status"].is_null())
         .await;
     let one = format!("{}/projects", path(gateway));
-    assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
-    let (status, share) = f.delete(&format!("{one}?force=true")).await;
+    // Without force: nothing is lost.
+    let (status, share) = f.delete(&one).await;
     assert_eq!(
         (status, &share["removing"]),
         (StatusCode::ACCEPTED, &json!(true))
@@ -350,6 +350,8 @@ async fn a_share_that_is_removed_can_be_mended_and_given_up() {
     let one = removed_with_bytes(&f, &gateway, &service).await;
     let mut same = with_role(&service);
     same["upload_delay_ms"] = json!(1);
+    let dry = f.put(&format!("{one}?dry_run=true"), same.clone()).await;
+    assert_eq!(dry.1["removing"], true, "{}", dry.1);
     let answer = f.put(&one, same).await;
     assert_eq!(
         (answer.0, &answer.1["removing"]),
@@ -361,9 +363,58 @@ async fn a_share_that_is_removed_can_be_mended_and_given_up() {
         (0, 1)
     );
 
-    assert_eq!(code(&f.delete(&one).await), (409, "CONFLICT"));
-    let given_up = f.delete(&format!("{one}?force=true")).await;
+    let version = f.gateway(&gateway.id).await["intent_version"].clone();
+    for query in ["", "?force=true", "?force=true&forget_key=true"] {
+        let (status, share) = f.delete(&format!("{one}{query}")).await;
+        assert_eq!(
+            (status, &share["removing"]),
+            (StatusCode::ACCEPTED, &json!(true)),
+            "{query}"
+        );
+    }
+    let shown = f.gateway(&gateway.id).await;
+    assert_eq!(shown["intent_version"], version, "nothing was changed");
+    let audit = f.audit_entry("share.delete", "succeeded").await;
+    assert_eq!(audit["details"]["gives_up"], false, "{audit}");
+    let given_up = f.delete(&format!("{one}?give_up=true")).await;
     assert_eq!(given_up.0, StatusCode::NO_CONTENT);
     assert_eq!(gateway.next_intent().await.retired, []);
     assert_eq!(f.get(&path(&gateway)).await["items"], json!([]));
+    let audit = f.audit_entry("share.delete", "succeeded").await;
+    assert_eq!(audit["details"]["gives_up"], true, "{audit}");
+}
+
+#[tokio::test]
+async fn a_share_that_is_not_being_removed_cannot_be_given_up() {
+    let f = Fixture::start().await;
+    let service = FakeSts::start(ID, SECRET);
+    let gateway = f.join_gateway().await;
+    let one = removed_with_bytes(&f, &gateway, &service).await;
+    // Made again, when somebody who saw it being removed gives it up.
+    let made = f.post(&path(&gateway), with_role(&service)).await;
+    assert_eq!(made.0, StatusCode::CREATED, "{}", made.1);
+    let given_up = f.delete(&format!("{one}?give_up=true&force=true")).await;
+    assert_eq!(code(&given_up), (409, "CONFLICT"), "{}", given_up.1);
+    assert_eq!(f.get(&one).await["removing"], false);
+}
+
+#[tokio::test]
+async fn a_gateway_that_empties_a_share_is_deleted_only_by_force() {
+    let f = Fixture::start().await;
+    let service = FakeSts::start(ID, SECRET);
+    let gateway = f.join_gateway().await;
+    removed_with_bytes(&f, &gateway, &service).await;
+    // What it holds may be unknown: its gateway is away, or has just begun.
+    gateway.report_status(2, 0);
+    let one = format!("/api/v1/gateways/{}", gateway.id);
+    until("it tells of no bytes", async || {
+        f.get(&one).await["status"]["shares"][0]["dirty_bytes"] == 0
+    })
+    .await;
+    let refused = f.delete(&one).await;
+    assert_eq!(code(&refused), (409, "CONFLICT"), "{}", refused.1);
+    let message = refused.1["error"]["message"].as_str().unwrap();
+    assert!(message.contains("removed (projects)"), "{message}");
+    let forced = f.delete(&format!("{one}?force=true")).await;
+    assert_eq!(forced.0, StatusCode::NO_CONTENT, "{}", forced.1);
 }
