@@ -63,10 +63,13 @@ pub(super) enum ShareVerb {
     Delete {
         #[command(flatten)]
         share: ShareArgs,
-        /// Even if it has data that is not in the bucket yet. Of a share that is being removed: give
-        /// that data up
+        /// Even if it has data that is not in the bucket yet; one with a role needs no force
         #[arg(long)]
         force: bool,
+        /// Of a share that is being removed: do not wait for its gateway, which gets no more keys to
+        /// upload what it still holds
+        #[arg(long)]
+        give_up: bool,
         /// Even if its key goes with it, without which nobody can read its objects
         #[arg(long)]
         forget_key: bool,
@@ -231,6 +234,9 @@ const CHECKS: &[Column] = &[
     column("SAYS", "/message", Format::Text),
 ];
 
+/// The word for it in a query.
+const GIVE_UP: &str = "give_up";
+
 pub(super) async fn run(context: &Context<'_>, verb: ShareVerb) -> Result<(), CtlError> {
     match verb {
         ShareVerb::List { gateway } => list(context, &gateway).await,
@@ -249,10 +255,15 @@ pub(super) async fn run(context: &Context<'_>, verb: ShareVerb) -> Result<(), Ct
         ShareVerb::Delete {
             share,
             force,
+            give_up,
             forget_key,
             confirm,
         } => {
-            let flags = [("force", force), ("forget_key", forget_key)];
+            let flags = [
+                ("force", force),
+                ("forget_key", forget_key),
+                (GIVE_UP, give_up),
+            ];
             delete(context, &share, &flags, confirm).await
         }
         ShareVerb::ExportKey { share, file } => export_key(context, &share, file.as_deref()).await,
@@ -381,20 +392,8 @@ async fn delete(
     let id = find(context, &share.gateway).await?;
     let path = share.path(&id);
     let stored = context.api.get(&path, &[]).await?;
-    let dirty = stored
-        .pointer("/status/dirty_bytes")
-        .and_then(Value::as_u64);
-    let is_removing = |share: &Value| share.get("removing") == Some(&Value::Bool(true));
-    let deed = if is_removing(&stored) {
-        "lend no more keys to"
-    } else {
-        "stop serving"
-    };
-    let what = format!(
-        "{deed} share {} of gateway {id}, with {} not yet in its bucket",
-        share.share,
-        units::bytes(dirty.unwrap_or_default())
-    );
+    let named = format!("share {} of gateway {id}", share.share);
+    let what = deletion(&named, &stored, flags.contains(&(GIVE_UP, true)));
     if confirm.confirm(context.output, &what)? == Go::No {
         return Ok(());
     }
@@ -411,6 +410,32 @@ async fn delete(
         }
         format!("Deleted share {name}.\n")
     })
+}
+
+fn is_removing(share: &Value) -> bool {
+    share.get("removing") == Some(&Value::Bool(true))
+}
+
+/// What it would do to delete a share, and to what data.
+fn deletion(named: &str, share: &Value, gives_up: bool) -> String {
+    let dirty = share.pointer("/status/dirty_bytes").and_then(Value::as_u64);
+    // A share that is not open counts nothing, whatever it holds.
+    let is_open = share.pointer("/status/state") == Some(&json!("serving"));
+    let dirty = dirty.filter(|bytes| is_open || *bytes > 0);
+    let unknown = || "an unknown number of bytes".to_owned();
+    let left = dirty.map_or_else(unknown, units::bytes);
+    let has_role = share
+        .pointer("/settings/bucket/role")
+        .is_some_and(|role| !role.is_null());
+    if gives_up {
+        format!("give up {named}, which gets no more keys to upload {left}")
+    } else if is_removing(share) {
+        format!("leave {named} as it is: it is being removed, with {left} to upload")
+    } else if has_role {
+        format!("stop serving {named}, which is listed until {left} are uploaded")
+    } else {
+        format!("stop serving {named}, with {left} not yet in its bucket")
+    }
 }
 
 async fn export_key(
@@ -464,5 +489,55 @@ pub(super) async fn act(
 impl ShareArgs {
     fn path<'a>(&'a self, gateway: &'a str) -> [&'a str; 4] {
         ["gateways", gateway, "shares", self.share.as_str()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_confirmed_says_what_may_be_lost_and_what_is_not_known() {
+        let role = json!({"arn": "a"});
+        let check = |share: Value, gives_up, expected: &str| {
+            assert_eq!(deletion("share a", &share, gives_up), expected);
+        };
+        let plain =
+            |status: Value| json!({"status": status, "settings": {"bucket": {"role": null}}});
+        let with_role = |removing: bool| {
+            json!({"removing": removing, "status": {"dirty_bytes": 7},
+                "settings": {"bucket": {"role": role}}})
+        };
+        let unknown = "an unknown number of bytes";
+        check(
+            plain(Value::Null),
+            false,
+            &format!("stop serving share a, with {unknown} not yet in its bucket"),
+        );
+        check(
+            plain(json!({"state": "starting", "dirty_bytes": 0})),
+            false,
+            &format!("stop serving share a, with {unknown} not yet in its bucket"),
+        );
+        check(
+            plain(json!({"state": "serving", "dirty_bytes": 0})),
+            false,
+            "stop serving share a, with 0 B not yet in its bucket",
+        );
+        check(
+            with_role(false),
+            false,
+            "stop serving share a, which is listed until 7 B are uploaded",
+        );
+        check(
+            with_role(true),
+            false,
+            "leave share a as it is: it is being removed, with 7 B to upload",
+        );
+        check(
+            plain(Value::Null),
+            true,
+            &format!("give up share a, which gets no more keys to upload {unknown}"),
+        );
     }
 }
