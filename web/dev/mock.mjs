@@ -103,7 +103,8 @@ const routes = {
   },
   'DELETE gateways/:id/shares/:name': ({ params, query, user }) => {
     const share = shareOf(params.id, params.name);
-    refuseDirty(share.status ? [share.status] : [], query);
+    if (query.give_up === 'true' && !share.removing) throw new Refusal(409, 'CONFLICT', 'it is not being removed');
+    if (query.give_up !== 'true') refuseDirty(share.status ? [share.status] : [], query);
     fleet.shares(params.id).delete(params.name);
     fleet.audit(user.name, 'share.delete', `gateway/${params.id}/share/${params.name}`, {});
     send('share', { gateway_id: params.id, name: params.name, deleted: true });

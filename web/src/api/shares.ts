@@ -48,9 +48,9 @@ export function useStoreShare(gateway: string, replaces: string | undefined) {
 export function useDeleteShare(gateway: string, name: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: ({ force, forget_key }: { force: boolean; forget_key: boolean }) =>
+    mutationFn: ({ force, forget_key, give_up }: { force: boolean; forget_key: boolean; give_up: boolean }) =>
       request<Share | null>('DELETE', sharePath(gateway, name), {
-        query: { force: force || undefined, forget_key: forget_key || undefined },
+        query: { force: force || undefined, forget_key: forget_key || undefined, give_up: give_up || undefined },
       }),
     onSuccess: () => cache.invalidateQueries({ queryKey: keys.shares(gateway) }),
   });

@@ -8,6 +8,8 @@ import { Problem } from './problem';
 interface ConfirmDeleteProps {
   /** "gateway", "share", "user". */
   noun: string;
+  /** What is done; to delete, unless said otherwise. */
+  action?: string;
   /** Has to be typed. */
   name: string;
   children: ReactNode;
@@ -21,13 +23,13 @@ interface ConfirmDeleteProps {
 
 /** Says what will happen, and has the name typed. */
 export function ConfirmDelete(props: ConfirmDeleteProps) {
-  const { noun, name, children, busy, error, forceText, onConfirm, onClose } = props;
+  const { noun, action = 'Delete', name, children, busy, error, forceText, onConfirm, onClose } = props;
   const [typed, setTyped] = useState('');
   const [force, setForce] = useState(false);
   const conflict = error instanceof ApiError && error.code === 'CONFLICT' && forceText !== undefined;
   const ready = typed === name && (!conflict || force);
   return (
-    <Dialog title={`Delete ${noun} ${name}?`} onClose={onClose} data-testid="delete-dialog">
+    <Dialog title={`${action} ${noun} ${name}?`} onClose={onClose} data-testid="delete-dialog">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -66,10 +68,10 @@ export function ConfirmDelete(props: ConfirmDeleteProps) {
             kind="danger"
             type="submit"
             disabled={!ready}
-            busy={busy && 'Deleting…'}
+            busy={busy && 'Working…'}
             data-testid="delete-submit"
           >
-            Delete {noun}
+            {action} {noun}
           </Button>
         </footer>
       </form>

@@ -4,36 +4,40 @@ import { useDeleteShare } from '../../api/shares';
 import type { Gateway, Share } from '../../api/types';
 import { Banner } from '../../components/banner';
 import { ConfirmDelete } from '../../components/confirm-delete';
-import { formatBytes } from '../../format/bytes';
-import { plural } from '../../format/number';
 import { useNotify } from '../../notices/notice';
-import { bucketText } from './share-figures';
+import { bucketText, unprotectedText } from './share-figures';
 
 interface DeleteShareDialogProps {
   gateway: Gateway;
   share: Share;
+  /** It is being removed, and that ends without what its gateway has not uploaded. */
+  giveUp: boolean;
   onClose: () => void;
 }
 
-export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialogProps) {
+export function DeleteShareDialog({ gateway, share, giveUp, onClose }: DeleteShareDialogProps) {
   const { name, bucket } = share.settings;
   const remove = useDeleteShare(gateway.id, name);
   const navigate = useNavigate();
   const notify = useNotify();
   const [forget, setForget] = useState(false);
-  const dirty = share.status?.dirty_bytes ?? 0;
+  const emptiedFirst = !giveUp && Boolean(bucket.role);
+  const unprotected = unprotectedText(share.status, emptiedFirst);
   return (
     <ConfirmDelete
       noun="share"
+      action={giveUp ? 'Give up' : 'Delete'}
       name={name}
       busy={remove.isPending}
       error={remove.error}
-      forceText="Delete it all the same. What was not uploaded yet is lost."
+      forceText={
+        giveUp || emptiedFirst ? undefined : 'Delete it all the same. What was not uploaded yet is lost.'
+      }
       onClose={onClose}
       onConfirm={(choice) =>
-        remove.mutate({ ...choice, forget_key: forget }, {
+        remove.mutate({ ...choice, forget_key: forget, give_up: giveUp }, {
           onSuccess: (left) => {
-            notify({ kind: 'done', text: left?.removing ? removingText(name) : `Share ${name} was deleted.` });
+            notify({ kind: 'done', text: left?.removing ? removingText(name) : goneText(name, giveUp) });
             void navigate(`/gateways/${gateway.id}`);
           },
         })
@@ -46,18 +50,17 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
         </li>
         <li>The copy on the cache disk of {gateway.name} is removed.</li>
         <li>Clients that mounted it get errors until they unmount.</li>
-        {bucket.role && !share.removing && (
+        {emptiedFirst && (
           <li>It is listed, and lent keys, until {gateway.name} has uploaded what it still holds.</li>
         )}
-        {share.removing && <li>{gateway.name} gets no more keys to upload what it still holds.</li>}
+        {giveUp && <li>{gateway.name} gets no more keys to upload what it still holds.</li>}
       </ul>
-      {dirty > 0 && (
-        <Banner tone="warn" data-testid="delete-dirty">
-          {formatBytes(dirty)} in {plural(share.status?.dirty_files ?? 0, 'file')} are not in the bucket yet. Wait
-          until they are uploaded, or they are lost.
+      {unprotected !== null && (
+        <Banner tone={emptiedFirst ? 'info' : 'warn'} data-testid="delete-dirty">
+          {unprotected}
         </Banner>
       )}
-      {share.settings.client_encryption && (
+      {!giveUp && share.settings.client_encryption && (
         <label className="checkbox">
           <input
             type="checkbox"
@@ -70,6 +73,10 @@ export function DeleteShareDialog({ gateway, share, onClose }: DeleteShareDialog
       )}
     </ConfirmDelete>
   );
+}
+
+function goneText(name: string, giveUp: boolean): string {
+  return giveUp ? `Share ${name} was given up.` : `Share ${name} was deleted.`;
 }
 
 function removingText(name: string): string {

@@ -15,7 +15,9 @@ interface ShareActionsProps {
 
 export function ShareActions({ gateway, share }: ShareActionsProps) {
   const allowed = useCan('operate');
-  const [deleting, setDeleting] = useState(false);
+  // What the dialog was opened for: a share that begins to be removed meanwhile must not make a
+  // deletion the end of that.
+  const [dialog, setDialog] = useState<'delete' | 'give-up' | null>(null);
   const issue = useIssueCommand();
   const notify = useNotify();
   if (!allowed) return null;
@@ -53,13 +55,25 @@ export function ShareActions({ gateway, share }: ShareActionsProps) {
         </>
       )}
       {client_encryption && <ExportKey gateway={gateway} name={name} />}
-      <Button icon="trash" kind="danger" onClick={() => setDeleting(true)} data-testid="share-delete">
-        Delete
+      <Button
+        icon="trash"
+        kind="danger"
+        onClick={() => setDialog(share.removing ? 'give-up' : 'delete')}
+        data-testid={share.removing ? 'share-give-up' : 'share-delete'}
+      >
+        {share.removing ? 'Give up' : 'Delete'}
       </Button>
       <LinkButton to={`/gateways/${gateway.id}/shares/${name}/edit`} kind="primary" icon="edit" data-testid="share-edit">
         Edit
       </LinkButton>
-      {deleting && <DeleteShareDialog gateway={gateway} share={share} onClose={() => setDeleting(false)} />}
+      {dialog !== null && (
+        <DeleteShareDialog
+          gateway={gateway}
+          share={share}
+          giveUp={dialog === 'give-up'}
+          onClose={() => setDialog(null)}
+        />
+      )}
     </>
   );
 }

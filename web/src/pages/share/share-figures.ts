@@ -1,4 +1,6 @@
 import type { BucketSettings, Share, ShareStatus } from '../../api/types';
+import { formatBytes } from '../../format/bytes';
+import { plural } from '../../format/number';
 
 /** `bucket/prefix/`. */
 export function bucketText(bucket: BucketSettings): string {
@@ -12,6 +14,19 @@ export function shareProblem(share: Share): string | null {
   if (share.status.state === 'failed') return share.status.reason ?? 'The gateway did not say why.';
   if (share.status.uploads_failing > 0) return uploadProblem(share.status);
   return null;
+}
+
+/** What becomes of bytes that are not in the bucket when a share is deleted; null if there are none. */
+export function unprotectedText(status: ShareStatus | null, emptiedFirst: boolean): string | null {
+  // A share that is not open counts nothing, whatever it holds.
+  if (status === null || (status.dirty_bytes === 0 && status.state !== 'serving')) {
+    const unknown = 'It is not known whether all bytes are in the bucket: the gateway has not told.';
+    return emptiedFirst ? `${unknown} What is not is uploaded first.` : `${unknown} What is not is lost.`;
+  }
+  if (status.dirty_bytes === 0) return null;
+  const bytes = `${formatBytes(status.dirty_bytes)} in ${plural(status.dirty_files, 'file')}`;
+  if (emptiedFirst) return `${bytes} are not in the bucket yet, and are uploaded first.`;
+  return `${bytes} are not in the bucket yet. Wait until they are uploaded, or they are lost.`;
 }
 
 const LOST_SHOWN = 20;
