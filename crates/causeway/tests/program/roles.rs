@@ -202,7 +202,8 @@ fn a_removed_share_uploads_what_it_holds_with_keys_that_are_lent_after_its_remov
     });
     let delete = ["share", "delete", "site", "files", "--yes"];
     // Once more, and by force, changes nothing: only `--give-up` would.
-    for words in [&delete[..], &[&delete[..], &["--force"]].concat()] {
+    let forced = [&delete[..], &["--force"]].concat();
+    for words in [&delete[..], &forced[..]] {
         let said = stdout(&site.cloud.ctl(words));
         assert!(said.contains("is being removed"), "{said}");
     }
