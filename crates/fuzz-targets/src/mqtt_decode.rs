@@ -1,6 +1,7 @@
-//! Any bytes, as either version: decoding returns, and what it accepts can be said again.
+//! Any bytes, as either version: decoding returns, and what it accepts can be said again. A topic
+//! that is known changes nothing of that.
 
-use mqtt_codec::{Limits, Packet, ProtocolVersion, decode, encode};
+use mqtt_codec::{Limits, Packet, ProtocolVersion, decode, decode_behind, encode};
 
 /// Does all that with some bytes.
 ///
@@ -12,8 +13,17 @@ pub fn check(input: &[u8]) {
             version,
             packet_len_max: 1 << 20,
         };
-        let mut rest = input;
-        while let Ok(Some((packet, len))) = decode(rest, limits) {
+        let (mut rest, mut known) = (input, None);
+        loop {
+            let decoded = decode(rest, limits);
+            assert_eq!(decode_behind(rest, limits, known), decoded);
+            let Ok(Some((packet, len))) = decoded else {
+                break;
+            };
+            known = match &packet {
+                Packet::Publish(publish) if !publish.topic.is_empty() => Some(publish.topic),
+                _ => known,
+            };
             // Packets are read to their last property and filter.
             let text = format!("{packet:?}");
             assert!(!text.is_empty());

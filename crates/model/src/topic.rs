@@ -186,6 +186,15 @@ impl<'a> TopicName<'a> {
         &self.text
     }
 
+    /// The same, if it is in the packet that it came in.
+    #[must_use]
+    pub const fn borrowed(&self) -> Option<&'a str> {
+        match self.text {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// The first level.
     #[must_use]
     pub fn parent(&self) -> &str {

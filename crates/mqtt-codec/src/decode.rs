@@ -21,6 +21,18 @@ pub struct Limits {
 /// # Errors
 /// The bytes can never become a packet; the connection must end.
 pub fn decode(input: &[u8], limits: Limits) -> Result<Option<(Packet<'_>, usize)>, DecodeError> {
+    decode_behind(input, limits, None)
+}
+
+/// The same behind a PUBLISH with this `topic`: one that is the same need not be checked again.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_behind<'a>(
+    input: &'a [u8],
+    limits: Limits,
+    topic: Option<&'a str>,
+) -> Result<Option<(Packet<'a>, usize)>, DecodeError> {
     let mut reader = Reader::new(input);
     let Ok(first) = reader.u8() else {
         return Ok(None);
@@ -44,7 +56,7 @@ pub fn decode(input: &[u8], limits: Limits) -> Result<Option<(Packet<'_>, usize)
         return Ok(None);
     };
     let mut body = Reader::new(body);
-    let packet = decode_body(packet_type, flags, &mut body, limits.version)?;
+    let packet = decode_body((packet_type, flags), &mut body, limits.version, topic)?;
     body.finish()?;
     let len = input.len().saturating_sub(reader.peek().len());
     Ok(Some((packet, len)))
@@ -62,15 +74,15 @@ fn check_first(first: u8, version: ProtocolVersion) -> Result<(PacketType, u8), 
 }
 
 fn decode_body<'a>(
-    packet_type: PacketType,
-    flags: u8,
+    (packet_type, flags): (PacketType, u8),
     reader: &mut Reader<'a>,
     version: ProtocolVersion,
+    known: Option<&'a str>,
 ) -> Result<Packet<'a>, DecodeError> {
     Ok(match packet_type {
         PacketType::Connect => Packet::Connect(Connect::read(reader)?),
         PacketType::ConnAck => Packet::ConnAck(ConnAck::read(reader, version)?),
-        PacketType::Publish => Packet::Publish(read_publish(reader, flags, version)?),
+        PacketType::Publish => Packet::Publish(read_publish(reader, flags, version, known)?),
         PacketType::PubAck => Packet::PubAck(read_ack(reader, packet_type, version)?),
         PacketType::PubRec => Packet::PubRec(read_ack(reader, packet_type, version)?),
         PacketType::PubRel => Packet::PubRel(read_ack(reader, packet_type, version)?),
@@ -128,10 +140,13 @@ fn read_publish<'a>(
     reader: &mut Reader<'a>,
     flags: u8,
     version: ProtocolVersion,
+    known: Option<&'a str>,
 ) -> Result<Publish<'a>, DecodeError> {
     let (dup, retain) = (flags & 0x08 != 0, flags & 0x01 != 0);
     let qos = QoS::from_bits((flags >> 1) & 0x03).ok_or(DecodeError::QoS)?;
-    let topic = reader.string()?;
+    let topic = reader.binary()?;
+    let known = known.filter(|known| known.as_bytes() == topic);
+    let topic = known.map_or_else(|| Reader::text(topic), Ok)?;
     let delivery = match qos {
         QoS::AtMostOnce if dup => return Err(DecodeError::QoS),
         QoS::AtMostOnce => Delivery::AtMostOnce,
@@ -145,10 +160,8 @@ fn read_publish<'a>(
         },
     };
     let properties = read_properties(reader, PacketType::Publish, version)?;
-    // Property 0x23 is the topic alias, which stands for an empty name.
-    let aliased = topic.is_empty() && properties.iter().any(|p| p.id() == 0x23);
-    if (topic.is_empty() && !aliased) || topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
-        return Err(DecodeError::TopicName);
+    if known.is_none() {
+        check_topic(topic, properties)?;
     }
     let payload = reader.rest();
     Ok(Publish {
@@ -158,6 +171,15 @@ fn read_publish<'a>(
         properties,
         payload,
     })
+}
+
+fn check_topic(topic: &str, properties: Properties<'_>) -> Result<(), DecodeError> {
+    // Property 0x23 is the topic alias, which stands for an empty name.
+    let aliased = topic.is_empty() && properties.iter().any(|p| p.id() == 0x23);
+    if (topic.is_empty() && !aliased) || topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
+        return Err(DecodeError::TopicName);
+    }
+    Ok(())
 }
 
 fn read_ack<'a>(

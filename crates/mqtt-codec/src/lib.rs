@@ -24,7 +24,7 @@ mod version;
 mod writer;
 
 pub use connect::{ConnAck, Connect, Will};
-pub use decode::{Limits, decode};
+pub use decode::{Limits, decode, decode_behind};
 pub use encode::{encode, encode_publish, encode_publish_with, publish_len};
 pub use error::{DecodeError, EncodeError};
 pub use packet::{Ack, Auth, Delivery, Disconnect, Packet, PacketId, Publish, QoS};

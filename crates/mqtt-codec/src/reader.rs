@@ -77,7 +77,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
-        let bytes = self.binary()?;
+        self.binary().and_then(Self::text)
+    }
+
+    /// What `bytes` say, which may be anything but the null character (MQTT 5, 1.5.4).
+    pub(crate) fn text(bytes: &'a [u8]) -> Result<&'a str, DecodeError> {
         let text = std::str::from_utf8(bytes).ok().ok_or(DecodeError::String)?;
         if bytes.contains(&0) {
             return Err(DecodeError::String);

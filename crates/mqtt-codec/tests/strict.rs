@@ -4,7 +4,7 @@
     reason = "the kit of a test fails the test; clippy knows only functions with #[test]"
 )]
 
-use mqtt_codec::{DecodeError, Limits, ProtocolVersion, ReasonCode, decode};
+use mqtt_codec::{DecodeError, Limits, ProtocolVersion, ReasonCode, decode, decode_behind};
 
 const V5: Limits = Limits {
     version: ProtocolVersion::V5,
@@ -198,4 +198,21 @@ fn every_reason_code_is_found_by_its_value() {
         assert_eq!(ReasonCode::from_value(reason.value()), Some(*reason));
     }
     assert_eq!(ReasonCode::ALL.len(), 43);
+}
+
+#[test]
+fn a_known_topic_is_not_taken_for_another() {
+    let publish = |topic: &[u8]| [&[0x30, 0x05, 0x00, 0x02], topic, b"x"].concat();
+    let limits = Limits {
+        version: ProtocolVersion::V311,
+        packet_len_max: 100,
+    };
+    for topic in [b"ab", b"ac", b"a+", b"a\0", b"a\xff"] {
+        let bytes = publish(topic);
+        assert_eq!(
+            decode_behind(&bytes, limits, Some("ab")),
+            decode(&bytes, limits),
+            "{topic:?}"
+        );
+    }
 }

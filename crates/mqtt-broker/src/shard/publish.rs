@@ -27,6 +27,13 @@ pub(super) struct Precedent<'a> {
     targets: Targets,
 }
 
+impl<'a> Precedent<'a> {
+    /// Which those behind it often have, too.
+    pub(super) const fn topic(&self) -> Option<&'a str> {
+        self.incoming.topic.borrowed()
+    }
+}
+
 impl Shard {
     /// Gives out a message of a client.
     pub(super) fn publish<'a>(

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use mqtt_codec::{Limits, Packet, Unsubscribe, decode};
+use mqtt_codec::{Limits, Packet, Unsubscribe, decode_behind};
 
 use super::{Shard, connection::Connection, desk, publish::Precedent, readable::Row, to_key};
 use crate::{
@@ -191,7 +191,7 @@ impl Shard {
 
     fn handle_packets(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, End> {
         let mut used = 0;
-        let mut precedent = None;
+        let mut precedent: Option<Precedent<'_>> = None;
         while !self.is_paused(slot) {
             let Some(connection) = self.connection(slot) else {
                 break;
@@ -201,7 +201,9 @@ impl Shard {
                 packet_len_max: PACKET_LEN_MAX,
             };
             let rest = bytes.get(used..).unwrap_or_default();
-            let Some((packet, len)) = decode(rest, limits).map_err(End::Malformed)? else {
+            let topic = precedent.as_ref().and_then(Precedent::topic);
+            let decoded = decode_behind(rest, limits, topic).map_err(End::Malformed)?;
+            let Some((packet, len)) = decoded else {
                 break;
             };
             self.handle(slot, packet, &mut precedent)?;
