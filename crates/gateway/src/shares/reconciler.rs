@@ -147,7 +147,9 @@ impl Reconciler {
         }
         for share in newer {
             let place = Place::of(&share);
-            let is_here = || self.config.cache.dir().join(place.as_str()).exists();
+            let dir = self.config.cache.dir().join(place.as_str());
+            // What cannot be seen may be there.
+            let is_here = || dir.try_exists().unwrap_or(true);
             if !keeps.contains(&place) && (retired.contains_key(&place) || is_here()) {
                 retired.insert(place, share);
             }
