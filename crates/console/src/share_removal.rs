@@ -55,8 +55,8 @@ async fn forget_emptied(app: &App) -> ApiResult<()> {
 
 /// Refuses to delete a gateway that still empties shares: the keys that it does that with would go.
 pub(crate) async fn refuse_unfinished(app: &App, gateway: &GatewayId) -> ApiResult<()> {
-    let mut retired = app.database.retired_shares().await?;
-    retired.retain(|share| share.gateway == *gateway);
+    let mut retired = app.database.share_places(Some(gateway)).await?;
+    retired.retain(|share| share.retired_in.is_some());
     if retired.is_empty() {
         return Ok(());
     }
