@@ -179,9 +179,14 @@ pub(super) async fn delete(
 async fn retire(app: &App, id: GatewayId, name: ShareName) -> ApiResult<Share> {
     let change = ShareChange::Retire(name.clone());
     let version = app.database.change_shares(&id, &change).await?;
-    let changed = Notice::IntentChanged(id.clone(), version);
-    app.fleet.tell(changed).await;
-    shown(app, &id, &name).await
+    changed(app, &id, &name, version).await
+}
+
+/// Tells its gateway first: that it cannot be shown must not keep a change from it.
+async fn changed(app: &App, id: &GatewayId, name: &ShareName, version: u64) -> ApiResult<Share> {
+    let notice = Notice::IntentChanged(id.clone(), version);
+    app.fleet.tell(notice).await;
+    shown(app, id, name).await
 }
 
 /// Ends the removal that was seen, and no other: the share may have been made again since.
@@ -228,9 +233,7 @@ async fn put(
             .database
             .change_shares_with(&id, &change, borrowed.as_ref());
         let version = changing.await?;
-        let changed = Notice::IntentChanged(id.clone(), version);
-        acting.fleet.tell(changed).await;
-        shown(&acting, &id, &name).await
+        changed(&acting, &id, &name, version).await
     };
     app.audit.act(caller, deed, work).await
 }
