@@ -108,9 +108,7 @@ impl Routes {
     pub(crate) fn select(&self, wanted: impl Fn(&str, &Route) -> bool) -> Vec<(Arc<str>, Route)> {
         let mut selected = Vec::new();
         for stripe in &self.stripes {
-            let routes = stripe.lock();
-            let found = routes.iter().filter(|(id, route)| wanted(id, route));
-            selected.extend(found.map(|(id, route)| (Arc::clone(id), route.clone())));
+            selected.extend(copies(stripe, &wanted));
         }
         selected
     }
@@ -140,15 +138,17 @@ impl Routes {
     pub(crate) fn online(&self) -> Vec<Online> {
         let mut all = Vec::new();
         for stripe in &self.stripes {
-            let here: Vec<(Arc<str>, Route)> = {
-                let routes = stripe.lock();
-                let shown = routes
-                    .iter()
-                    .map(|(id, route)| (Arc::clone(id), route.clone()));
-                shown.collect()
-            };
+            let here = copies(stripe, &|_, _| true);
             all.extend(here.iter().map(|(id, route)| route.online(id)));
         }
         all
     }
+}
+
+/// Those of a stripe that `wanted` says.
+fn copies(stripe: &Stripe, wanted: &impl Fn(&str, &Route) -> bool) -> Vec<(Arc<str>, Route)> {
+    let routes = stripe.lock();
+    let found = routes.iter().filter(|(id, route)| wanted(id, route));
+    let copied = found.map(|(id, route)| (Arc::clone(id), route.clone()));
+    copied.collect()
 }
