@@ -40,12 +40,27 @@ fn split(text: &str) -> Option<(&str, &str)> {
     rest.strip_prefix(SEPARATOR).map(|device| (group, device))
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+/// Whether it is made of letters, digits, `-` and `_`, of one of them at least.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_name_byte)
 }
+
+/// By a table, since each message has a name or two.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    NAME_BYTES.get(usize::from(byte)).is_some_and(|is| *is)
+}
+
+static NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest = table.as_mut_slice();
+    let mut byte = 0_u8;
+    while let [is, behind @ ..] = rest {
+        *is = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        rest = behind;
+        byte = byte.wrapping_add(1);
+    }
+    table
+};
 
 macro_rules! text_type {
     ($name:ident) => {

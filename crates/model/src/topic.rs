@@ -5,7 +5,10 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ClientId, ClientIdError, client_id::text_type};
+use crate::{
+    ClientId, ClientIdError,
+    client_id::{is_name, is_name_byte, text_type},
+};
 
 /// Length of a whole topic (without a P2P tail), set by the queue's rules.
 pub const TOPIC_LEN_MAX: usize = 64;
@@ -52,7 +55,7 @@ text_type!(ParentTopic);
 impl ParentTopic {
     fn check(text: &str) -> Result<(), TopicError> {
         check_len(text)?;
-        if text.bytes().all(is_topic_byte) {
+        if is_name(text) {
             Ok(())
         } else {
             Err(TopicError::BadCharacter(text.to_owned()))
@@ -218,11 +221,12 @@ fn check_topic(text: &str) -> Result<Parts, TopicError> {
     let parts = Parts::of(text);
     if let Some(target) = parts.target(text) {
         ParentTopic::check(parts.parent(text))?;
-        if target.is_empty() || target.contains('/') {
-            return Err(TopicError::BadP2p(text.to_owned()));
-        }
-        ClientId::check(target)?;
-        return Ok(parts);
+        return match ClientId::check(target) {
+            Err(_) if target.is_empty() || target.contains('/') => {
+                Err(TopicError::BadP2p(text.to_owned()))
+            }
+            checked => Ok(checked.map(|()| parts)?),
+        };
     }
     check_len(text)?;
     if !are_plain_levels(text) {
@@ -275,7 +279,7 @@ impl FromStr for TopicFilter {
                 _ if level.contains(['+', '#']) => {
                     return Err(TopicError::BadWildcard(text.to_owned()));
                 }
-                _ if !is_plain_level(level) => {
+                _ if !is_name(level) => {
                     return Err(TopicError::BadCharacter(text.to_owned()));
                 }
                 _ => {}
@@ -285,19 +289,11 @@ impl FromStr for TopicFilter {
     }
 }
 
-fn is_topic_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
-}
-
-fn is_plain_level(level: &str) -> bool {
-    !level.is_empty() && level.bytes().all(is_topic_byte)
-}
-
 /// The same of all levels, in one pass.
 fn are_plain_levels(text: &str) -> bool {
     let mut before = b'/';
     for byte in text.bytes() {
-        if !(is_topic_byte(byte) || byte == b'/' && before != b'/') {
+        if !(is_name_byte(byte) || byte == b'/' && before != b'/') {
             return false;
         }
         before = byte;

@@ -3,7 +3,8 @@
 use crate::{
     Ack, Auth, Codes, ConnAck, Connect, DecodeError, Delivery, Disconnect, Filters, Packet,
     PacketId, PacketType, Properties, ProtocolVersion, Publish, QoS, ReasonCode, SubAck, Subscribe,
-    SubscribeFilters, UnsubAck, Unsubscribe, reader::Reader,
+    SubscribeFilters, UnsubAck, Unsubscribe,
+    reader::{Reader, has_any},
 };
 
 /// What the receiver takes.
@@ -176,7 +177,7 @@ fn read_publish<'a>(
 fn check_topic(topic: &str, properties: Properties<'_>) -> Result<(), DecodeError> {
     // Property 0x23 is the topic alias, which stands for an empty name.
     let aliased = topic.is_empty() && properties.iter().any(|p| p.id() == 0x23);
-    if (topic.is_empty() && !aliased) || topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
+    if (topic.is_empty() && !aliased) || has_any(topic.as_bytes(), [b'+', b'#']) {
         return Err(DecodeError::TopicName);
     }
     Ok(())

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     /// What `bytes` say, which may be anything but the null character (MQTT 5, 1.5.4).
     pub(crate) fn text(bytes: &'a [u8]) -> Result<&'a str, DecodeError> {
         let text = std::str::from_utf8(bytes).ok().ok_or(DecodeError::String)?;
-        if bytes.contains(&0) {
+        if has_any(bytes, [0]) {
             return Err(DecodeError::String);
         }
         Ok(text)
@@ -93,5 +93,54 @@ impl<'a> Reader<'a> {
     pub(crate) fn block(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.variable()?;
         self.take(usize::try_from(len).ok().ok_or(DecodeError::Truncated)?)
+    }
+}
+
+/// Whether one of `wanted` is among `bytes`, eight of which are looked at together: names are too
+/// short for a search with vectors to pay.
+pub(crate) fn has_any<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> bool {
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().any(|byte| wanted.contains(byte));
+    };
+    let (chunks, _) = bytes.as_chunks();
+    let mut chunks = chunks.iter().chain([last]);
+    chunks.any(|chunk| {
+        let word = u64::from_ne_bytes(*chunk);
+        wanted.iter().any(|byte| has_zero(word ^ every(*byte)))
+    })
+}
+
+const fn every(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Whether a byte of `word` is zero: only from such a one does the subtraction borrow its highest
+/// bit (H. S. Warren, Hacker's Delight, 6-1).
+const fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(every(0x01)) & !word & every(0x80) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_found_wherever_it_is() {
+        for len in 0..40 {
+            for at in 0..len {
+                for filler in [1, 0x20, 0x7f, 0x80, 0x81, 0xff] {
+                    let mut bytes = vec![filler; len];
+                    assert!(!has_any(&bytes, [0, b'+', b'#']), "{len} of {filler}");
+                    for wanted in [0, b'+', b'#'] {
+                        *bytes.get_mut(at).unwrap() = wanted;
+                        assert!(
+                            has_any(&bytes, [0, b'+', b'#']),
+                            "{wanted} at {at} of {len}"
+                        );
+                        assert!(has_any(&bytes, [wanted]), "{wanted} at {at} of {len}");
+                    }
+                }
+            }
+        }
     }
 }
