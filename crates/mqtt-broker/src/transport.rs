@@ -6,12 +6,13 @@ mod kernel_tls;
 mod layered;
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io,
     net::{Ipv4Addr, Shutdown, SocketAddr},
     sync::Arc,
 };
 
 use mio::{Interest, Registry, Token, net::TcpStream};
+use rustix::net::{RecvFlags, SendFlags};
 use rustls::ServerConfig;
 
 pub(crate) use layered::Layered;
@@ -92,7 +93,7 @@ impl Transport {
     /// take its answers first.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => retry(|| socket.read(buf)),
+            Self::Plain(socket) => retry(|| socket_read(socket, buf)),
             Self::Layered(layered) => layered.read(buf),
             Self::Memory(memory) => memory.read(buf),
         }
@@ -110,7 +111,7 @@ impl Transport {
     /// Sends as much of `bytes` as goes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<Sent> {
         match self {
-            Self::Plain(socket) => send_all(bytes, |rest| socket.write(rest)),
+            Self::Plain(socket) => send_all(bytes, |rest| socket_write(socket, rest)),
             Self::Layered(layered) => layered.send(bytes),
             Self::Memory(memory) => Ok(memory.send(bytes)),
         }
@@ -162,6 +163,18 @@ fn send_all(bytes: &[u8], mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> 
         len,
         blocked: false,
     })
+}
+
+/// The system call itself: that of the C library is a cancellation point, which this is no place
+/// for and costs more than the decoding of an acknowledgement.
+fn socket_read(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    let (len, _) = rustix::net::recv(socket, buf, RecvFlags::empty())?;
+    Ok(len)
+}
+
+/// As [`socket_read`]. A peer that is gone is an error, and no signal.
+fn socket_write(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 /// A signal is no reason to stop.
