@@ -16,6 +16,7 @@ mod crew;
 mod deliver;
 mod drain;
 mod fanout;
+mod lull;
 mod no_receiver;
 mod pressure;
 mod processors;
@@ -54,6 +55,7 @@ pub(crate) use crew::Shards;
 use crew::Worker;
 use drain::Emptying;
 use fanout::{Fanout, Found};
+use lull::Brought;
 use readable::Readable;
 pub(crate) use share::SharedDeliver;
 use spare::Spare;
@@ -101,6 +103,8 @@ pub(crate) struct Shard {
     wheel: Wheel,
     started: Instant,
     now: Tick,
+    /// When the next tick begins.
+    now_until: Instant,
     /// Who can be read, has output, waits for room, rests, has ended.
     readable: Readable,
     /// Commands come: until then nobody else may take long.
@@ -112,6 +116,8 @@ pub(crate) struct Shard {
     slow: SlowList,
     emptying: Emptying,
     meters: MetersAtHand,
+    /// By this turn.
+    brought: Brought,
     /// When this turn began.
     turn_at: Instant,
     /// The same on the wall, if anybody has asked.
@@ -196,6 +202,7 @@ impl Shard {
             wheel: Wheel::new(),
             started,
             now: Tick(0),
+            now_until: started,
             readable: Readable::default(),
             commands_until: started,
             dirty: Vec::new(),
@@ -204,6 +211,7 @@ impl Shard {
             slow: SlowList::default(),
             emptying: Emptying::No,
             meters: MetersAtHand::default(),
+            brought: Brought::Little,
             turn_at: started,
             turn_wall: None,
             trace_budget: Budget::default(),
@@ -238,6 +246,7 @@ impl Shard {
 
     fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
         self.begin(turn_at);
+        self.brought = Brought::Little;
         self.inbox(u32::from(self.index)).answer_call();
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);
@@ -293,11 +302,17 @@ impl Shard {
         }
     }
 
-    fn tick_now(&self) -> Tick {
+    /// Most turns are within the tick of the one before.
+    fn tick_now(&mut self) -> Tick {
+        if self.turn_at < self.now_until {
+            return self.now;
+        }
         let gone = self.turn_at.saturating_duration_since(self.started);
         let seconds = u32::try_from(gone.as_secs()).unwrap_or(u32::MAX);
         let ticks = gone.subsec_millis() * Tick::PER_SECOND / 1_000;
-        Tick(seconds.saturating_mul(Tick::PER_SECOND)).plus(ticks)
+        let now = Tick(seconds.saturating_mul(Tick::PER_SECOND)).plus(ticks);
+        self.now_until = self.started + TICK * now.plus(1).0;
+        now
     }
 
     fn note(&mut self, note: Note) {

@@ -7,7 +7,7 @@ use mio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::Shard;
+use super::{Shard, lull::Brought};
 use crate::limits::ACCEPTS_PER_TURN;
 
 /// A listening socket of one shard.
@@ -106,6 +106,7 @@ impl Shard {
             }
             let (accepted, number) = (listener.accept(), listener.number);
             for (stream, peer) in accepted {
+                self.brought = Brought::News;
                 if let Err(error) = self.admit(stream, peer, number) {
                     tracing::debug!(%error, "a connection was gone before it was served");
                 }

@@ -24,8 +24,8 @@ pub(super) enum Staff {
 /// too, with a shard in its hands. So the poller goes on alone, for longer each time.
 #[derive(Debug)]
 pub(super) struct Pressure {
-    /// When it had caught up last.
-    caught_up: Instant,
+    /// Since it does not keep up: when it is pressed, if it has not caught up before.
+    pressed_from: Option<Instant>,
     processors: Processors,
     looked_at: Instant,
     seen: Seen,
@@ -46,7 +46,7 @@ impl Pressure {
     /// For the thread that calls it.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            caught_up: now,
+            pressed_from: None,
             processors: Processors::open(),
             looked_at: now,
             seen: Seen::Idle {
@@ -61,12 +61,19 @@ impl Pressure {
     /// there was time for all that came.
     pub(super) fn note(&mut self, now: Instant, events: usize, wait: Option<Duration>) {
         if events <= LITTLE_WORK_MAX && wait != Some(Duration::ZERO) {
-            self.caught_up = now;
+            self.pressed_from = None;
+        } else {
+            self.pressed_from.get_or_insert_with(|| now + PRESSED_AFTER);
         }
     }
 
+    /// Nothing is left to do, and more is let come on purpose.
+    pub(super) const fn note_rest(&mut self) {
+        self.pressed_from = None;
+    }
+
     pub(super) fn staff(&mut self, now: Instant) -> Staff {
-        if now.saturating_duration_since(self.caught_up) <= PRESSED_AFTER {
+        if self.pressed_from.is_none_or(|from| now <= from) {
             return Staff::Poller;
         }
         self.look(now);
@@ -164,6 +171,8 @@ mod tests {
         let mut pressure = Pressure::new(start);
         let (total, long) = (Duration::MAX, false);
         pressure.seen = Seen::RunDelay { total, long };
+        let at_once = Duration::ZERO;
+        assert_eq!(pressed(&mut pressure, start, at_once), Staff::Poller);
         assert_eq!(pressed(&mut pressure, start, PRESSED_AFTER), Staff::Poller);
         let late = PRESSED_AFTER + Duration::from_millis(1);
         assert_eq!(pressed(&mut pressure, start, late), Staff::All);

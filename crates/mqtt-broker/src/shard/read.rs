@@ -4,7 +4,9 @@ use std::io;
 
 use mqtt_codec::{Limits, Packet, Unsubscribe, decode_behind};
 
-use super::{Shard, connection::Connection, desk, publish::Precedent, readable::Row, to_key};
+use super::{
+    Shard, connection::Connection, desk, lull::Brought, publish::Precedent, readable::Row, to_key,
+};
 use crate::{
     limits::{
         COMMANDS_FOR, FIRST_READ_LEN, LONG_TURN, PACKET_LEN_MAX, READS_PER_TURN, SHORT_TURN,
@@ -37,6 +39,10 @@ impl Shard {
             self.visit_others();
             self.flush_all();
         }
+        if self.readable.is_empty() {
+            self.read_buf = buf;
+            return;
+        }
         let share = self.share(shards);
         self.read_row(Row::Others, first, share);
         // A few that say much must not hold up the many that say little.
@@ -63,32 +69,29 @@ impl Shard {
     /// Says whether there was anybody.
     fn read_row(&mut self, row: Row, buf: &mut [u8], share: TurnShare) -> bool {
         let count = self.readable.len(row).min(share.connections);
+        if count == 0 {
+            return false;
+        }
         let mut left = share.bytes;
         for _ in 0..count {
             if left > 0
                 && let Some(slot) = self.readable.next(row)
             {
-                left = left.saturating_sub(self.read_counted(slot, buf).max(1));
+                left = left.saturating_sub(self.read_once(slot, buf).max(1));
             }
         }
-        count > 0
+        true
     }
 
     /// Returns how many bytes came.
-    fn read_counted(&mut self, slot: u32, buf: &mut [u8]) -> usize {
-        let before = self.counters().bytes_in.read();
-        self.read_once(slot, buf);
-        let len = self.counters().bytes_in.read().saturating_sub(before);
-        usize::try_from(len).unwrap_or(usize::MAX)
-    }
-
-    fn read_once(&mut self, slot: u32, buf: &mut [u8]) {
+    fn read_once(&mut self, slot: u32, buf: &mut [u8]) -> usize {
         let Some(connection) = self.connection(slot) else {
-            return;
+            return 0;
         };
         connection.ready = false;
         connection.unread = false;
-        match self.read(slot, buf) {
+        let mut total = 0;
+        match self.read(slot, buf, &mut total) {
             Ok(Turn::Drained) => {}
             Ok(Turn::More) => self.mark_more(slot),
             Ok(Turn::Paused) => self.mark_unread(slot),
@@ -96,12 +99,16 @@ impl Shard {
                 if matches!(end, End::Malformed(_)) {
                     self.counters().packets_malformed.one();
                 }
-                return self.doom(slot, end);
+                self.doom(slot, end);
             }
+        }
+        if total > 0 {
+            self.counters().bytes_in.add(total);
         }
         if self.connection(slot).is_some_and(|c| c.has_output()) {
             self.mark_dirty(slot);
         }
+        total
     }
 
     fn mark_more(&mut self, slot: u32) {
@@ -119,12 +126,12 @@ impl Shard {
         }
     }
 
-    fn read(&mut self, slot: u32, buf: &mut [u8]) -> Result<Turn, End> {
+    /// Counts in `total` how many bytes came.
+    fn read(&mut self, slot: u32, buf: &mut [u8], total: &mut usize) -> Result<Turn, End> {
         // What waited for room, if this is how it goes on.
         if self.connection(slot).is_some_and(|c| c.input.is_some()) {
             self.consume(slot, &[])?;
         }
-        let mut total = 0;
         for _ in 0..READS_PER_TURN {
             if self.is_paused(slot) {
                 return Ok(Turn::Paused);
@@ -151,13 +158,12 @@ impl Shard {
                 connection.last_heard = now;
             }
             let drained = !connection.ended && connection.transport.is_drained_by(len, buf.len());
-            self.counters().bytes_in.add(len);
+            *total += len;
             self.consume(slot, buf.get(..len).unwrap_or_default())?;
             if drained && !self.is_paused(slot) {
                 return Ok(Turn::Drained);
             }
-            total += len;
-            if total >= buf.len() {
+            if *total >= buf.len() {
                 break;
             }
         }
@@ -202,12 +208,14 @@ impl Shard {
             };
             let rest = bytes.get(used..).unwrap_or_default();
             let topic = precedent.as_ref().and_then(Precedent::topic);
-            let decoded = decode_behind(rest, limits, topic).map_err(End::Malformed)?;
-            let Some((packet, len)) = decoded else {
-                break;
-            };
-            self.handle(slot, packet, &mut precedent)?;
-            used += len;
+            match decode_behind(rest, limits, topic) {
+                Ok(Some((packet, len))) => {
+                    self.handle(slot, packet, &mut precedent)?;
+                    used += len;
+                }
+                Ok(None) => break,
+                Err(error) => return Err(End::Malformed(error)),
+            }
         }
         Ok(used)
     }
@@ -222,6 +230,7 @@ impl Shard {
         if let (Packet::Publish(publish), Some(before)) = (&packet, &*precedent)
             && self.publish_behind(slot, before, publish)
         {
+            // The one before was news.
             return Ok(());
         }
         *precedent = None;
@@ -231,6 +240,7 @@ impl Shard {
             spare,
             tree,
             index,
+            brought,
             ..
         } = self;
         let Some(connection) = connections.get_mut(to_key(slot)) else {
@@ -256,7 +266,11 @@ impl Shard {
             },
             visitor,
         );
-        match session.handle(packet, &context, out)? {
+        let request = session.handle(packet, &context, out)?;
+        if !matches!(request, Request::Nothing) {
+            *brought = Brought::News;
+        }
+        match request {
             Request::Nothing => {}
             Request::Connected {
                 access_key_id,
