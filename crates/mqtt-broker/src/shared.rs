@@ -20,6 +20,7 @@ use crate::{
     hub::Hub,
     inbox::{Inbox, Letter},
     interest::Interest,
+    levels,
     listener::ListenerState,
     message::MessageId,
     metrics::{Counters, Latencies},
@@ -124,7 +125,8 @@ impl Shared {
 
     /// Whether a message on `topic` is traced, if there are not too many.
     pub(crate) fn traces(&self, topic: &str) -> bool {
-        budget::is_wanted(self.registry.rules().settings().trace, topic)
+        let level = self.registry.rules().settings().trace;
+        budget::is_wanted(level, levels::parent(topic))
     }
 
     /// A number for a message of the console on `topic`, if it is traced.

@@ -11,7 +11,7 @@ use mqtt_codec::ReasonCode;
 use thiserror::Error;
 
 use super::change::{Access, Change};
-use crate::hash::HashMap;
+use crate::{hash::HashMap, trace::budget::is_wanted};
 
 /// Groups, parent topics and grants.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub(crate) struct PublishRule {
     /// Of the fleet's topics.
     pub(crate) direction: Option<Direction>,
     pub(crate) precedence: Precedence,
+    /// It is, if there are not too many.
+    pub(crate) traced: bool,
 }
 
 /// Which rule stands against a request.
@@ -258,6 +260,7 @@ impl Rules {
         Ok(PublishRule {
             direction: rule.direction,
             precedence: rule.precedence,
+            traced: is_wanted(self.settings.trace, parent),
         })
     }
 

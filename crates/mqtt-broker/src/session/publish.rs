@@ -24,6 +24,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) uplink: bool,
     /// Of its parent topic.
     pub(crate) precedence: Precedence,
+    pub(crate) traced: bool,
     /// How it is to be acknowledged.
     pub(crate) delivery: Delivery,
     retain: bool,
@@ -102,6 +103,7 @@ impl Live {
                     topic,
                     uplink: rule.direction == Some(Direction::Uplink),
                     precedence: rule.precedence,
+                    traced: rule.traced,
                     delivery,
                     retain: publish.retain,
                     payload: publish.payload,

@@ -122,9 +122,11 @@ impl Shard {
                 self.close(slot, connection, &end);
             }
         }
-        for done in self.closed.drain(..) {
-            // Who asked may have given up.
-            done.send(()).ok();
+        if !self.closed.is_empty() {
+            for done in self.closed.drain(..) {
+                // Who asked may have given up.
+                done.send(()).ok();
+            }
         }
     }
 

@@ -82,7 +82,9 @@ impl Shard {
     /// Counts a message, and its publisher as one who has spoken.
     fn take_in<'i>(&mut self, slot: u32, incoming: &'i Incoming<'_>) -> Outgoing<'i> {
         self.counters().messages_in.one();
-        let id = self.message_id(incoming.topic.as_str());
+        let id = (incoming.traced)
+            .then(|| self.number_within_budget())
+            .flatten();
         let outgoing = Outgoing::borrowed(incoming.parts()).traced(id);
         let outgoing = outgoing.ranked(incoming.precedence);
         self.meter_arrival(&outgoing);

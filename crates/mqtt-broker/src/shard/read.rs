@@ -133,13 +133,13 @@ impl Shard {
             self.consume(slot, &[])?;
         }
         for _ in 0..READS_PER_TURN {
-            if self.is_paused(slot) {
-                return Ok(Turn::Paused);
-            }
             let now = self.now;
             let Some(connection) = self.connection(slot) else {
                 return Ok(Turn::Drained);
             };
+            if connection.is_paused() {
+                return Ok(Turn::Paused);
+            }
             let len = match connection.transport.read(buf) {
                 Ok(0) => return Err(End::Closed),
                 Ok(len) => len,
@@ -198,10 +198,9 @@ impl Shard {
     fn handle_packets(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, End> {
         let mut used = 0;
         let mut precedent: Option<Precedent<'_>> = None;
-        while !self.is_paused(slot) {
-            let Some(connection) = self.connection(slot) else {
-                break;
-            };
+        while let Some(connection) = self.connection(slot)
+            && !connection.is_paused()
+        {
             let limits = Limits {
                 version: connection.session.version(),
                 packet_len_max: PACKET_LEN_MAX,

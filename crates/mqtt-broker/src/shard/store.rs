@@ -17,13 +17,15 @@ use crate::{
 impl Shard {
     /// Holds what a connection says from `start` on, if it must wait for the disk.
     pub(super) fn seal(&mut self, slot: u32, start: usize) {
-        let durable = self.shared.offline.durable();
         let Some(connection) = self.connections.get_mut(to_key(slot)) else {
             return;
         };
         let generation = connection.generation;
         let output = connection.output.as_mut();
-        if let Some(until) = output.and_then(|output| output.seal(start, durable)) {
+        let Some(output) = output.filter(|output| output.is_holding()) else {
+            return;
+        };
+        if let Some(until) = output.seal(start, self.shared.offline.durable()) {
             self.shared.offline.wake_when_durable(self.index);
             self.held.push_back((until, Occupant { slot, generation }));
         }

@@ -78,9 +78,12 @@ impl Shard {
 
     /// A number for a message on `topic`, if it is traced.
     pub(super) fn message_id(&mut self, topic: &str) -> Option<MessageId> {
-        if !self.shared.traces(topic) {
-            return None;
-        }
+        let is_wanted = self.shared.traces(topic);
+        is_wanted.then(|| self.number_within_budget()).flatten()
+    }
+
+    /// The same for one on a topic whose messages are.
+    pub(super) fn number_within_budget(&mut self) -> Option<MessageId> {
         let clock = &self.shared.clock;
         let now = *self.turn_wall.get_or_insert_with(|| clock.wall());
         if self.trace_budget.takes(now) {

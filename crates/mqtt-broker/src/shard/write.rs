@@ -8,6 +8,9 @@ use crate::{
 
 impl Shard {
     pub(super) fn flush_all(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
             self.flush(slot);

@@ -3,15 +3,13 @@
 use message_bus::admin::TraceLevel;
 use model::{BULK, STATUS, Timestamp};
 
-use crate::{levels, limits::TRACED_MESSAGES_PER_SECOND};
+use crate::limits::TRACED_MESSAGES_PER_SECOND;
 
-/// Whether a message on `topic` is traced, if there are not too many.
-pub(crate) fn is_wanted(level: TraceLevel, topic: &str) -> bool {
+/// Whether a message on a topic of `parent` is traced, if there are not too many.
+pub(crate) fn is_wanted(level: TraceLevel, parent: &str) -> bool {
     match level {
         TraceLevel::Devices => false,
-        TraceLevel::Messages => ![STATUS, BULK]
-            .iter()
-            .any(|parent| levels::is_parent(parent, topic)),
+        TraceLevel::Messages => ![STATUS, BULK].contains(&parent),
         TraceLevel::Everything => true,
     }
 }
