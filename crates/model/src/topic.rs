@@ -329,8 +329,20 @@ mod tests {
         assert!(check("abc//d").contains("not empty"));
         assert!(check("abc/d/").contains("not empty"));
         assert!(check("/abc").contains("not empty"));
-        assert!(check("abc/p2p").contains("client ID"));
-        assert!(check("abc/p2p/GID_csg@@@a/b").contains("client ID"));
+        let long = format!("abc/p2p/GID_csg@@@{}/b", "d".repeat(60));
+        for not_one in [
+            "abc/p2p",
+            "abc/p2p/",
+            "abc/p2p/GID_csg@@@a/b",
+            "abc/p2p/a/b",
+            &long,
+        ] {
+            assert!(
+                check(not_one).contains("exactly one client ID"),
+                "{not_one}"
+            );
+        }
+        assert!(check("abc/p2p/a").starts_with("P2P target"));
         assert!(check("abc/+").contains("may hold"));
         assert!(check("$SYS/x").contains("may hold"));
     }

@@ -228,13 +228,6 @@ pub(crate) const CROWDED_SHARE: u32 = 16;
 pub(crate) const ALONE_FOR_MIN: Duration = Duration::from_millis(250);
 /// At most for so long.
 pub(crate) const ALONE_FOR_MAX: Duration = Duration::from_secs(8);
-/// Turns with nothing but acknowledgements and pings, each within [`LULL_GAP`] of the one before,
-/// after which the first thread rests before it waits for more.
-pub(crate) const LULL_TURNS: u32 = 8;
-/// Much longer than the rest: whoever comes more rarely does not pay for one.
-pub(crate) const LULL_GAP: Duration = Duration::from_micros(500);
-/// A small part of what a command may take.
-pub(crate) const LULL_REST: Duration = Duration::from_micros(50);
 /// Read from a connection at first; who says more stands behind those who say little. No read is
 /// shorter: a record of TLS, and the beginning of the next, must fit.
 pub(crate) const FIRST_READ_LEN: usize = 32 * 1024;

@@ -16,7 +16,6 @@ mod crew;
 mod deliver;
 mod drain;
 mod fanout;
-mod lull;
 mod no_receiver;
 mod pressure;
 mod processors;
@@ -55,7 +54,6 @@ pub(crate) use crew::Shards;
 use crew::Worker;
 use drain::Emptying;
 use fanout::{Fanout, Found};
-use lull::Brought;
 use readable::Readable;
 pub(crate) use share::SharedDeliver;
 use spare::Spare;
@@ -116,8 +114,6 @@ pub(crate) struct Shard {
     slow: SlowList,
     emptying: Emptying,
     meters: MetersAtHand,
-    /// By this turn.
-    brought: Brought,
     /// When this turn began.
     turn_at: Instant,
     /// The same on the wall, if anybody has asked.
@@ -211,7 +207,6 @@ impl Shard {
             slow: SlowList::default(),
             emptying: Emptying::No,
             meters: MetersAtHand::default(),
-            brought: Brought::Little,
             turn_at: started,
             turn_wall: None,
             trace_budget: Budget::default(),
@@ -246,7 +241,6 @@ impl Shard {
 
     fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
         self.begin(turn_at);
-        self.brought = Brought::Little;
         self.inbox(u32::from(self.index)).answer_call();
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);

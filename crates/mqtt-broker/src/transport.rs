@@ -165,8 +165,8 @@ fn send_all(bytes: &[u8], mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> 
     })
 }
 
-/// The system call itself: that of the C library is a cancellation point, which this is no place
-/// for and costs more than the decoding of an acknowledgement.
+/// The system call itself: that of the C library is a cancellation point, which costs more than
+/// the decoding of an acknowledgement.
 fn socket_read(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     let (len, _) = rustix::net::recv(socket, buf, RecvFlags::empty())?;
     Ok(len)

@@ -114,8 +114,8 @@ const fn every(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Whether a byte of `word` is zero: only from such a one does the subtraction borrow its highest
-/// bit (H. S. Warren, Hacker's Delight, 6-1).
+/// Whether a byte of `word` is zero: the subtraction borrows first from the lowest of those, and from
+/// none if there is none (H. S. Warren, Hacker's Delight, 6-1).
 const fn has_zero(word: u64) -> bool {
     word.wrapping_sub(every(0x01)) & !word & every(0x80) != 0
 }

@@ -34,7 +34,7 @@ pub(crate) struct PublishRule {
     /// Of the fleet's topics.
     pub(crate) direction: Option<Direction>,
     pub(crate) precedence: Precedence,
-    /// It is, if there are not too many.
+    /// Whether the message is traced, if there are not too many.
     pub(crate) traced: bool,
 }
 
@@ -232,8 +232,8 @@ impl Rules {
         }
     }
 
-    /// Whether a client may publish to `topic`; on success, whether that is an uplink topic of
-    /// the fleet. On those a device speaks for itself only.
+    /// Whether a client may publish to `topic`, and what follows from its parent topic. On uplink
+    /// topics of the fleet a device speaks for itself only.
     pub(crate) fn check_publish(
         &self,
         group: &str,

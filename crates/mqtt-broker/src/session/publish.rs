@@ -24,6 +24,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) uplink: bool,
     /// Of its parent topic.
     pub(crate) precedence: Precedence,
+    /// If there are not too many.
     pub(crate) traced: bool,
     /// How it is to be acknowledged.
     pub(crate) delivery: Delivery,

@@ -7,7 +7,7 @@ use mio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{Shard, lull::Brought};
+use super::Shard;
 use crate::limits::ACCEPTS_PER_TURN;
 
 /// A listening socket of one shard.
@@ -106,7 +106,6 @@ impl Shard {
             }
             let (accepted, number) = (listener.accept(), listener.number);
             for (stream, peer) in accepted {
-                self.brought = Brought::News;
                 if let Err(error) = self.admit(stream, peer, number) {
                     tracing::debug!(%error, "a connection was gone before it was served");
                 }

@@ -23,7 +23,6 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -33,7 +32,6 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{
     Note, Shard, TICKER, Ticker, WAKER,
-    lull::{Brought, Lull},
     pressure::{Pressure, Staff},
 };
 use crate::{
@@ -193,7 +191,6 @@ impl Shards {
         let mut desks: Vec<_> = posts.map(Desk::new).collect();
         let mut wait = Some(Duration::ZERO);
         let mut pressure = Pressure::new(shared.clock.now());
-        let mut lull = Lull::new(shared.clock.now());
         while !shared.stopping.load(Ordering::SeqCst) {
             wait = self.rest(&mut desks, wait);
             let polled = poll.poll(&mut events, wait);
@@ -224,12 +221,6 @@ impl Shards {
                 }
             }
             wait = self.work(&mut desks, now, pressure.staff(now));
-            let brought = desks.iter_mut().map(Desk::take_brought).max();
-            let rest = lull.rest(now, brought.unwrap_or(Brought::Little));
-            if let Some(rest) = rest.filter(|_| wait != Some(Duration::ZERO)) {
-                pressure.note_rest();
-                thread::park_timeout(rest);
-            }
         }
         for post in &self.posts {
             post.shard.lock().end();
@@ -291,7 +282,6 @@ struct Desk<'a> {
     notes: Vec<Note>,
     /// When somebody must look before the next tick, though nothing comes.
     due: Option<Instant>,
-    brought: Brought,
 }
 
 impl<'a> Desk<'a> {
@@ -301,7 +291,6 @@ impl<'a> Desk<'a> {
             inbox,
             notes: Vec::new(),
             due: None,
-            brought: Brought::Little,
         }
     }
 
@@ -310,16 +299,9 @@ impl<'a> Desk<'a> {
         is_due || !self.notes.is_empty() || self.inbox.is_waiting()
     }
 
-    /// What helpers find is not known here.
     fn call(&mut self) {
         self.post.call_with(&mut self.notes);
         self.due = None;
-        self.brought = Brought::News;
-    }
-
-    /// Since the last time.
-    const fn take_brought(&mut self) -> Brought {
-        std::mem::replace(&mut self.brought, Brought::Little)
     }
 
     fn call_if_much(&mut self) {
@@ -331,7 +313,6 @@ impl<'a> Desk<'a> {
     fn turn_of_own(&mut self, now: Instant, shards: usize) {
         let mut shard = self.post.shard.lock();
         shard.turn(&self.notes, Worker::Own { shards }, now);
-        self.brought = self.brought.max(shard.brought);
         self.notes.clear();
         self.due = shard.wait_at_most().map(|wait| now + wait);
     }
@@ -342,7 +323,6 @@ impl<'a> Desk<'a> {
             return self.call();
         };
         shard.turn(&self.notes, Worker::Poller { shards }, now);
-        self.brought = self.brought.max(shard.brought);
         self.notes.clear();
         let wait = shard.wait_at_most();
         let is_for_helper = match staff {

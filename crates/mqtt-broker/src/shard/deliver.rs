@@ -5,7 +5,7 @@ use std::time::Duration;
 use message_bus::{ChannelId, TopicClass};
 use mqtt_codec::QoS;
 
-use super::{Shard, lull::Brought, to_key, trace::Traced};
+use super::{Shard, to_key, trace::Traced};
 use crate::{
     inbox::{Close, Deliver, Delivered, Describe, Letter, SendOut},
     limits::RECEIVERS_AT_ONCE,
@@ -130,7 +130,6 @@ impl Shard {
         if self.inbox(u32::from(self.index)).len() == 0 {
             return;
         }
-        self.brought = Brought::News;
         let mut letters = std::mem::take(&mut self.letters);
         let mut left = self.share(shards).letters;
         loop {

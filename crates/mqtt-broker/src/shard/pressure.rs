@@ -67,11 +67,6 @@ impl Pressure {
         }
     }
 
-    /// Nothing is left to do, and more is let come on purpose.
-    pub(super) const fn note_rest(&mut self) {
-        self.pressed_from = None;
-    }
-
     pub(super) fn staff(&mut self, now: Instant) -> Staff {
         if self.pressed_from.is_none_or(|from| now <= from) {
             return Staff::Poller;

@@ -4,9 +4,7 @@ use std::io;
 
 use mqtt_codec::{Limits, Packet, Unsubscribe, decode_behind};
 
-use super::{
-    Shard, connection::Connection, desk, lull::Brought, publish::Precedent, readable::Row, to_key,
-};
+use super::{Shard, connection::Connection, desk, publish::Precedent, readable::Row, to_key};
 use crate::{
     limits::{
         COMMANDS_FOR, FIRST_READ_LEN, LONG_TURN, PACKET_LEN_MAX, READS_PER_TURN, SHORT_TURN,
@@ -229,7 +227,6 @@ impl Shard {
         if let (Packet::Publish(publish), Some(before)) = (&packet, &*precedent)
             && self.publish_behind(slot, before, publish)
         {
-            // The one before was news.
             return Ok(());
         }
         *precedent = None;
@@ -239,7 +236,6 @@ impl Shard {
             spare,
             tree,
             index,
-            brought,
             ..
         } = self;
         let Some(connection) = connections.get_mut(to_key(slot)) else {
@@ -265,11 +261,7 @@ impl Shard {
             },
             visitor,
         );
-        let request = session.handle(packet, &context, out)?;
-        if !matches!(request, Request::Nothing) {
-            *brought = Brought::News;
-        }
-        match request {
+        match session.handle(packet, &context, out)? {
             Request::Nothing => {}
             Request::Connected {
                 access_key_id,

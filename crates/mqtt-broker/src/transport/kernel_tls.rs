@@ -3,7 +3,7 @@
 //! What is read and written here is plain text; what the peer says to TLS itself comes apart.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read as _, Write as _},
+    io::{self, IoSlice, IoSliceMut},
     os::fd::AsRawFd as _,
     sync::OnceLock,
 };
@@ -23,7 +23,7 @@ use tls_session::{
     limits::{KEY_RECORDS_MAX, PLAIN_LEN_MAX},
 };
 
-use super::retry;
+use super::{retry, socket_read, socket_write};
 
 /// More than any message to TLS that has a meaning here.
 const CONTROL_LEN_MAX: usize = 64;
@@ -85,7 +85,7 @@ impl KernelTls {
     }
 
     pub(super) fn read(&self, socket: &mut TcpStream, buf: &mut [u8]) -> io::Result<Heard> {
-        match retry(|| socket.read(buf)) {
+        match retry(|| socket_read(socket, buf)) {
             Ok(len) => Ok(Heard::Data(len)),
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                 // What comes next is not data.
@@ -120,7 +120,7 @@ impl KernelTls {
         if self.records_sent >= KEY_RECORDS_MAX {
             return Err(self.end(socket, TlsError::KeysUsedUp));
         }
-        let len = retry(|| socket.write(plain))?;
+        let len = retry(|| socket_write(socket, plain))?;
         let records = u64::try_from(len / PLAIN_LEN_MAX + 1).unwrap_or(u64::MAX);
         self.records_sent = self.records_sent.saturating_add(records);
         Ok(len)

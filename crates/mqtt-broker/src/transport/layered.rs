@@ -3,12 +3,7 @@
 //! What comes goes up through the layers in one buffer, which the caller lends; what remains is
 //! less than a record. What goes down is kept only while the socket does not take it.
 
-use std::{
-    io::{self, Read as _, Write as _},
-    net::SocketAddr,
-    ops::Range,
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, ops::Range, sync::Arc};
 
 use mio::net::TcpStream;
 use proxy_protocol::Source;
@@ -18,7 +13,7 @@ use web_socket::{CloseCode, Decoder, Role, encode_binary, encode_close, upgrade}
 use super::{
     Layers, Sent,
     kernel_tls::{self, Heard, KernelTls},
-    retry,
+    retry, socket_read, socket_write,
 };
 use crate::{client_certificate::ClientCertificate, limits::PENDING_LEN_MAX};
 
@@ -175,7 +170,7 @@ impl Layered {
     /// What the socket has, 0 at its end; `None` if that was nothing for us.
     fn receive(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(Tls::Kernel(kernel)) = &self.tls else {
-            return retry(|| self.socket.read(room)).map(Some);
+            return retry(|| socket_read(&self.socket, room)).map(Some);
         };
         match kernel.read(&mut self.socket, room)? {
             Heard::Data(len) => Ok(Some(len)),
@@ -382,7 +377,7 @@ impl Layered {
             let rest = self.pending.get(self.sent..).unwrap_or_default();
             let written = match &mut self.tls {
                 Some(Tls::Kernel(kernel)) => kernel.write(&mut self.socket, rest),
-                _ => retry(|| self.socket.write(rest)),
+                _ => retry(|| socket_write(&self.socket, rest)),
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -1,13 +1,5 @@
 //! Commands are never behind telemetry, wherever messages wait: shown by order, not by clock.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
-
 use bytes::Bytes;
 use message_bus::{AdminAnswer, AdminCall, BusError, Precedence, TopicClass};
 use mqtt_codec::{Ack, Delivery, Packet, Property, ProtocolVersion::V5, QoS, ReasonCode};
@@ -218,32 +210,4 @@ async fn precedence_is_set_kept_and_refused_where_it_must_be() {
     assert_eq!(of("lab"), (TopicClass::Normal, 3));
     assert_eq!(of("csg_cmd").0, TopicClass::Command);
     assert_eq!(of("csg_bulk"), (TopicClass::Normal, 1));
-}
-
-/// Who only pings is let wait until several do; nobody else waits with them, or for ever.
-#[tokio::test]
-async fn commands_come_while_a_crowd_pings() {
-    let kit = Kit::start();
-    let device = kit.device("gw-asked");
-    let mut raw = Raw::connect(kit.address(), &device, V5);
-    let stop = Arc::new(AtomicBool::new(false));
-    let ping = |n: u32| {
-        let mut one = Raw::connect(kit.address(), &kit.device(&format!("gw-{n}")), V5);
-        let stop = Arc::clone(&stop);
-        thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                one.ping();
-            }
-        })
-    };
-    let crowd: Vec<_> = (0..4).map(ping).collect();
-    let bus = kit.broker.bus();
-    let cmd = "csg_cmd".parse().unwrap();
-    for n in 0..200 {
-        let command = Bytes::from(n.to_string());
-        bus.send(&cmd, &device.client_id, command).await.unwrap();
-        assert!(acknowledge(&mut raw).starts_with("csg_cmd/"));
-    }
-    stop.store(true, Ordering::Relaxed);
-    crowd.into_iter().for_each(|one| one.join().unwrap());
 }
