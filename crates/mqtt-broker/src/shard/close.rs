@@ -122,11 +122,9 @@ impl Shard {
                 self.close(slot, connection, &end);
             }
         }
-        if !self.closed.is_empty() {
-            for done in self.closed.drain(..) {
-                // Who asked may have given up.
-                done.send(()).ok();
-            }
+        for done in self.closed.drain(..) {
+            // Who asked may have given up.
+            done.send(()).ok();
         }
     }
 

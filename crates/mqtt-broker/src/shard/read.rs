@@ -37,15 +37,13 @@ impl Shard {
             self.visit_others();
             self.flush_all();
         }
-        if self.readable.is_empty() {
-            self.read_buf = buf;
-            return;
+        if !self.readable.is_empty() {
+            let share = self.share(shards);
+            self.read_row(Row::Others, first, share);
+            // A few that say much must not hold up the many that say little.
+            let more = buf.get_mut(..share.more_len).unwrap_or_default();
+            self.read_row(Row::More, more, share);
         }
-        let share = self.share(shards);
-        self.read_row(Row::Others, first, share);
-        // A few that say much must not hold up the many that say little.
-        let more = buf.get_mut(..share.more_len).unwrap_or_default();
-        self.read_row(Row::More, more, share);
         self.read_buf = buf;
     }
 
@@ -67,9 +65,6 @@ impl Shard {
     /// Says whether there was anybody.
     fn read_row(&mut self, row: Row, buf: &mut [u8], share: TurnShare) -> bool {
         let count = self.readable.len(row).min(share.connections);
-        if count == 0 {
-            return false;
-        }
         let mut left = share.bytes;
         for _ in 0..count {
             if left > 0
@@ -78,7 +73,7 @@ impl Shard {
                 left = left.saturating_sub(self.read_once(slot, buf).max(1));
             }
         }
-        true
+        count > 0
     }
 
     /// Returns how many bytes came.
