@@ -36,8 +36,8 @@ pub(crate) struct TopicMeters(RwLock<Vec<Named>>);
 pub(crate) struct MetersAtHand {
     all: Vec<AtHand>,
     by_name: HashMap<Box<str>, MeterId>,
-    /// Of the message before, whose parent topic most have.
-    last: MeterId,
+    /// Of the messages before, whose parent topics most have: a command and its answer, often.
+    last: [MeterId; 2],
     /// Those with messages of this turn that are with the kernel.
     delivered: Vec<MeterId>,
 }
@@ -65,11 +65,21 @@ impl MetersAtHand {
     }
 
     pub(crate) fn id(&mut self, topic: &str, all: &TopicMeters) -> MeterId {
-        let last = self.all.get(self.last.0);
-        if last.is_none_or(|last| !levels::is_parent(&last.parent, topic)) {
-            self.last = self.place(levels::parent(topic), all);
+        let is_of = |id: MeterId| {
+            let at_hand = self.all.get(id.0);
+            at_hand.is_some_and(|at_hand| levels::is_parent(&at_hand.parent, topic))
+        };
+        let [last, before] = self.last;
+        if is_of(last) {
+            return last;
         }
-        self.last
+        let id = if is_of(before) {
+            before
+        } else {
+            self.place(levels::parent(topic), all)
+        };
+        self.last = [id, last];
+        id
     }
 
     pub(crate) fn meter(&self, id: MeterId) -> &TopicMeter {

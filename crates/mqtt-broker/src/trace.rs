@@ -9,6 +9,7 @@ mod store;
 
 use std::{
     borrow::Cow,
+    fmt::Display,
     io,
     path::Path,
     sync::{
@@ -21,10 +22,11 @@ use std::{
 
 use message_bus::{
     ChannelId,
-    admin::{TraceAction, TraceEntry, TracePage, TraceQuery},
+    admin::{TraceAction, TracePage, TraceQuery},
 };
 use model::Timestamp;
 use parking_lot::{Condvar, Mutex};
+use serde::{Serialize, Serializer};
 
 use crate::{limits::TRACE_RING_LEN_MAX, message::MessageId, registry::Registry};
 use store::Store;
@@ -45,21 +47,40 @@ pub(crate) struct Event {
     pub(crate) message: Option<(MessageId, Option<Box<str>>)>,
 }
 
+/// An entry as it is written: that of [`TraceEntry`](message_bus::admin::TraceEntry), without memory of its own.
+#[derive(Serialize)]
+struct Written<'e> {
+    time: Timestamp,
+    action: TraceAction,
+    code: &'e str,
+    info: &'e str,
+    client_id: &'e str,
+    channel_id: Option<Shown<ChannelId>>,
+    message_id: Option<Shown<MessageId>>,
+    topic: Option<&'e str>,
+}
+
+/// What is written as it is shown.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 impl Event {
-    fn entry(self) -> TraceEntry {
-        let (message_id, topic) = match self.message {
-            Some((id, topic)) => (Some(id.to_string()), topic.map(Into::into)),
-            None => (None, None),
-        };
-        TraceEntry {
+    fn written(&self) -> Written<'_> {
+        let message = self.message.as_ref();
+        Written {
             time: self.at,
             action: self.action,
-            code: self.code.to_owned(),
-            info: self.info.into_owned(),
-            client_id: self.client_id.to_string(),
-            channel_id: self.channel.map(|channel| channel.to_string()),
-            message_id,
-            topic,
+            code: self.code,
+            info: &self.info,
+            client_id: &self.client_id,
+            channel_id: self.channel.map(Shown),
+            message_id: message.map(|(id, _)| Shown(*id)),
+            topic: message.and_then(|(_, topic)| topic.as_deref()),
         }
     }
 }
@@ -131,7 +152,7 @@ impl Tracer {
         events.sort_by_key(|event| event.at);
         let count = events.len() as u64;
         let mut store = self.store.lock();
-        let written = store.append(events.into_iter().map(Event::entry));
+        let written = store.append(events.iter().map(|event| (event.at, event.written())));
         if written.is_err() {
             self.dropped.fetch_add(count, Ordering::Relaxed);
         }

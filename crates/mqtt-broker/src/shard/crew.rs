@@ -367,29 +367,49 @@ pub(super) const fn of_token(token: Token) -> (usize, usize) {
 const SHARD_SHIFT: u32 = 40;
 
 impl Shard {
-    /// Gives a message to a client of another shard without a letter, if nobody works there and no
-    /// letter waits that would have to come before it. That shard writes when it is visited.
+    /// Gives a message to a client of another shard without a letter; whether it did.
     pub(super) fn deliver_there(
         &mut self,
         seat: Seat,
         channel: ChannelId,
         outgoing: &Outgoing<'_>,
     ) -> bool {
+        self.work_there(seat.shard.into(), |other| {
+            let delivered = other.deliver_p2p(seat.slot, channel, outgoing);
+            other.settle(seat.slot, delivered, outgoing.parts.qos);
+            true
+        })
+    }
+
+    /// The same to the few who have subscribed there.
+    pub(super) fn fan_out_there(&mut self, shard: u32, outgoing: &Outgoing<'_>) -> bool {
+        self.work_there(shard, |other| {
+            let first = other.fanouts.is_empty();
+            if first {
+                other.fan_out(None, outgoing);
+            }
+            first
+        })
+    }
+
+    /// Does something to another shard, if nobody works there and no letter waits that would have
+    /// to come before; whether it was done. What is to be written then goes when that shard is
+    /// visited.
+    fn work_there(&mut self, shard: u32, work: impl FnOnce(&mut Self) -> bool) -> bool {
         let Some(shards) = self.shards.upgrade() else {
             return false;
         };
-        let post = shards.posts.get(usize::from(seat.shard));
+        let post = shards.posts.get(super::to_key(shard));
         let Some(mut other) = post.and_then(Post::try_lock) else {
             return false;
         };
-        if other.inbox(seat.shard.into()).len() > 0 {
+        if other.inbox(shard).len() > 0 {
             return false;
         }
         other.begin(self.turn_at);
-        let delivered = other.deliver_p2p(seat.slot, channel, outgoing);
-        other.settle(seat.slot, delivered, outgoing.parts.qos);
-        self.posted |= 1 << seat.shard;
-        true
+        let done = work(&mut other);
+        self.posted |= u64::from(done) << shard;
+        done
     }
 
     /// Sees to it that the letters of this turn are taken, and written what they bring.

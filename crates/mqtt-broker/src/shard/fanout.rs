@@ -58,7 +58,8 @@ pub(super) struct Fanout {
 pub(super) struct Found {
     /// Empty if nothing was found yet, as no topic is.
     topic: String,
-    from: Option<u32>,
+    /// Whose message it was, if any of them wants none of its own.
+    from: Option<Option<u32>>,
     /// Of the subscriptions.
     version: u64,
     /// By slot.
@@ -162,14 +163,18 @@ impl Shard {
     fn find(&mut self, from: Option<u32>, topic: &str) {
         let Self { tree, found, .. } = self;
         let version = tree.version();
-        if found.topic == topic && found.version == version && found.from == from {
+        let same = found.from.is_none_or(|before| before == from);
+        if same && found.topic == topic && found.version == version {
             return;
         }
         found.topic.clear();
         found.topic.push_str(topic);
-        (found.version, found.from) = (version, from);
+        (found.version, found.from) = (version, None);
         found.list.clear();
         tree.matching(topic, &mut |subscriber| {
+            if subscriber.no_local {
+                found.from = Some(from);
+            }
             if !(subscriber.no_local && Some(subscriber.slot) == from) {
                 found.list.push(subscriber);
             }

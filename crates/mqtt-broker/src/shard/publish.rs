@@ -35,11 +35,13 @@ impl<'a> Precedent<'a> {
 }
 
 impl Shard {
-    /// Gives out a message of a client.
+    /// Gives out a message of a client. If there may be one `behind` it, returns what counts for
+    /// that one, too.
     pub(super) fn publish<'a>(
         &mut self,
         slot: u32,
         incoming: Incoming<'a>,
+        behind: bool,
     ) -> Option<Precedent<'a>> {
         let outgoing = self.take_in(slot, &incoming);
         if let Some(rest) = self.rest_of(slot, &incoming) {
@@ -58,8 +60,9 @@ impl Shard {
             self.tell_no_receiver(slot, &incoming);
             return None;
         };
-        self.pass(slot, &incoming, &outgoing, targets.clone());
-        Some(Precedent { incoming, targets })
+        let again = behind.then(|| targets.clone());
+        self.pass(slot, &incoming, &outgoing, targets);
+        again.map(|targets| Precedent { incoming, targets })
     }
 
     /// Gives out one more that is like `before`; whether it is.

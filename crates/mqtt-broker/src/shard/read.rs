@@ -191,7 +191,8 @@ impl Shard {
     fn handle_packets(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, End> {
         let mut used = 0;
         let mut precedent: Option<Precedent<'_>> = None;
-        while let Some(connection) = self.connection(slot)
+        while used < bytes.len()
+            && let Some(connection) = self.connection(slot)
             && !connection.is_paused()
         {
             let limits = Limits {
@@ -202,8 +203,9 @@ impl Shard {
             let topic = precedent.as_ref().and_then(Precedent::topic);
             match decode_behind(rest, limits, topic) {
                 Ok(Some((packet, len))) => {
-                    self.handle(slot, packet, &mut precedent)?;
                     used += len;
+                    let behind = used < bytes.len();
+                    self.handle(slot, packet, &mut precedent, behind)?;
                 }
                 Ok(None) => break,
                 Err(error) => return Err(End::Malformed(error)),
@@ -212,12 +214,14 @@ impl Shard {
         Ok(used)
     }
 
-    /// Handles a packet; `precedent` is the one before it, if that was a message.
+    /// Handles a packet; `precedent` is the one before it, if that was a message, and `behind`
+    /// says whether there may be one after it.
     fn handle<'a>(
         &mut self,
         slot: u32,
         packet: Packet<'a>,
         precedent: &mut Option<Precedent<'a>>,
+        behind: bool,
     ) -> Result<(), End> {
         if let (Packet::Publish(publish), Some(before)) = (&packet, &*precedent)
             && self.publish_behind(slot, before, publish)
@@ -269,7 +273,7 @@ impl Shard {
                 self.resubscribe(slot, &subscriptions);
                 self.connected(slot, access_key_id)?;
             }
-            Request::Publish(incoming) => *precedent = self.publish(slot, incoming),
+            Request::Publish(incoming) => *precedent = self.publish(slot, incoming, behind),
             Request::Refused(refused) => self.refused(slot, *refused)?,
             Request::TokensChanged => self.watch_tokens(slot),
             Request::Subscribe(subscribe) => {

@@ -68,6 +68,8 @@ pub(super) struct Targets {
     pub(super) receiver: bool,
     pub(super) client: Option<(Seat, ChannelId)>,
     pub(super) shards: ShardSet,
+    /// Those among them where many may want it: two processors are faster than one then.
+    crowds: ShardSet,
     pub(super) shared: Vec<SharedId>,
     /// Those who subscribe later.
     pub(super) retain: bool,
@@ -102,6 +104,7 @@ impl Shard {
             receiver: uplink,
             client: None,
             shards: 0,
+            crowds: 0,
             shared: Vec::new(),
             retain: false,
             store: Keep::Nothing,
@@ -128,9 +131,9 @@ impl Shard {
                 targets.shared = shared.matching(topic.as_str());
                 let places = Places::from(topic.as_str());
                 for (n, interest) in self.shared.interests.iter().enumerate() {
-                    if interest.is_there(places) {
-                        targets.shards |= 1 << n;
-                    }
+                    let count = interest.count(places);
+                    targets.shards |= u64::from(count > 0) << n;
+                    targets.crowds |= u64::from(count > VISIT_RECEIVERS_MAX) << n;
                 }
             }
         }
@@ -185,7 +188,8 @@ impl Shard {
         while left != 0 {
             let shard = left.trailing_zeros();
             left &= left - 1;
-            if self.give_shard(from, shard, outgoing, &mut dropped) {
+            let crowd = targets.crowds & (1 << shard) != 0;
+            if self.give_shard(from, (shard, crowd), outgoing, &mut dropped) {
                 targets.shards &= !(1 << shard);
             }
         }
@@ -305,7 +309,7 @@ impl Shard {
     fn give_shard(
         &mut self,
         from: Origin<'_>,
-        shard: u32,
+        (shard, crowd): (u32, bool),
         outgoing: &Outgoing<'_>,
         dropped: &mut usize,
     ) -> bool {
@@ -316,19 +320,15 @@ impl Shard {
             self.fan_out(from.publisher.slot(), outgoing);
             return true;
         }
+        if !crowd && self.fan_out_there(shard, outgoing) {
+            return true;
+        }
         let letter = Letter::Fanout(outgoing.share());
         let given = self.post(shard, letter, outgoing.parts.qos, dropped);
-        if given && self.is_worth_waking(shard, outgoing.parts.topic) {
+        if given && crowd {
             self.call(shard);
         }
         given
-    }
-
-    /// With many receivers, two processors are faster than one.
-    fn is_worth_waking(&self, shard: u32, topic: &str) -> bool {
-        let index = usize::try_from(shard).ok();
-        let interest = index.and_then(|i| self.shared.interests.get(i));
-        interest.is_some_and(|i| i.count(topic) > VISIT_RECEIVERS_MAX)
     }
 
     pub(super) fn inbox(&self, shard: u32) -> &Inbox {

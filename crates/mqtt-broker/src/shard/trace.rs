@@ -35,6 +35,12 @@ impl Shard {
         self.shared.tracer.push(self.index, event);
     }
 
+    /// When this turn began, for people.
+    fn wall(&mut self) -> Timestamp {
+        let clock = &self.shared.clock;
+        *self.turn_wall.get_or_insert_with(|| clock.wall())
+    }
+
     pub(super) fn trace_connect(&self, who: &Traced, info: String) {
         self.trace(Event {
             at: self.shared.clock.wall(),
@@ -84,8 +90,7 @@ impl Shard {
 
     /// The same for one on a topic whose messages are.
     pub(super) fn number_within_budget(&mut self) -> Option<MessageId> {
-        let clock = &self.shared.clock;
-        let now = *self.turn_wall.get_or_insert_with(|| clock.wall());
+        let now = self.wall();
         if self.trace_budget.takes(now) {
             return Some(self.shared.next_message_id());
         }
@@ -95,14 +100,15 @@ impl Shard {
 
     /// A client published a message.
     pub(super) fn trace_publish(
-        &self,
+        &mut self,
         who: &Traced,
         (id, topic): (MessageId, &str),
         code: &'static str,
         delivery: Delivery,
     ) {
+        let at = self.wall();
         self.trace(Event {
-            at: self.shared.clock.wall(),
+            at,
             action: TraceAction::Pub,
             code,
             info: qos(delivery).into(),
@@ -163,7 +169,7 @@ impl Shard {
         }
     }
 
-    fn trace_sent(&self, who: &Traced, (id, topic): (MessageId, &str), from: KeptIn) {
+    fn trace_sent(&mut self, who: &Traced, (id, topic): (MessageId, &str), from: KeptIn) {
         let (action, info) = match from {
             KeptIn::Store => (TraceAction::Sub, "from the offline store"),
             KeptIn::Away => (
@@ -172,8 +178,9 @@ impl Shard {
             ),
             KeptIn::Retained => (TraceAction::Sub, "a retained message"),
         };
+        let at = self.wall();
         self.trace(Event {
-            at: self.shared.clock.wall(),
+            at,
             action,
             code: "delivered",
             info: info.into(),
@@ -183,14 +190,15 @@ impl Shard {
         });
     }
 
-    fn trace_answer(&self, who: &Traced, id: MessageId, refused: bool) {
+    fn trace_answer(&mut self, who: &Traced, id: MessageId, refused: bool) {
         let (code, info) = if refused {
             ("refused", "the client does not take the message")
         } else {
             ("accepted", "the client has the message")
         };
+        let at = self.wall();
         self.trace(Event {
-            at: self.shared.clock.wall(),
+            at,
             action: TraceAction::Acked,
             code,
             info: info.into(),
@@ -202,7 +210,7 @@ impl Shard {
 
     /// A client was given a message, or not.
     pub(super) fn trace_delivery(
-        &self,
+        &mut self,
         who: &Traced,
         (id, topic): (MessageId, &str),
         delivered: Delivered,
@@ -219,8 +227,9 @@ impl Shard {
             Delivered::Gone => ("gone", "the connection is gone or takes no message so long"),
             Delivered::Expired => ("expired", "the message's interval was over"),
         };
+        let at = self.wall();
         self.trace(Event {
-            at: self.shared.clock.wall(),
+            at,
             action: TraceAction::Sub,
             code,
             info: info.into(),

@@ -79,13 +79,17 @@ impl Store {
         Ok(store)
     }
 
-    pub(super) fn append(&mut self, entries: impl Iterator<Item = TraceEntry>) -> io::Result<()> {
+    /// Adds entries, each with its time.
+    pub(super) fn append<E: Serialize>(
+        &mut self,
+        entries: impl Iterator<Item = (Timestamp, E)>,
+    ) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut times: Option<(Timestamp, Timestamp)> = None;
         let first = self.next;
-        for entry in entries {
-            let begin = times.map_or(entry.time, |(begin, _)| begin);
-            times = Some((begin, entry.time));
+        for (at, entry) in entries {
+            let begin = times.map_or(at, |(begin, _)| begin);
+            times = Some((begin, at));
             let line = Line {
                 n: self.next,
                 e: entry,

@@ -15,6 +15,10 @@ fn entry(at: u64, action: TraceAction, client: &str, message: Option<&str>) -> T
     }
 }
 
+fn append<const N: usize>(store: &mut Store, entries: &[TraceEntry; N]) -> io::Result<()> {
+    store.append(entries.iter().map(|entry| (entry.time, entry)))
+}
+
 fn query(of: TraceOf, client: Option<&str>) -> TraceQuery {
     TraceQuery {
         of,
@@ -40,12 +44,10 @@ fn pages_go_both_ways_and_survive_a_restart() {
     let mut store = Store::open(dir.path()).unwrap();
     for at in 1..=3 {
         let both = ["a", "b"].map(|c| entry(at, TraceAction::Connect, c, None));
-        store.append(both.into_iter()).unwrap();
+        append(&mut store, &both).unwrap();
     }
     let mut store = Store::open(dir.path()).unwrap();
-    store
-        .append([entry(4, TraceAction::Close, "a", None)].into_iter())
-        .unwrap();
+    append(&mut store, &[entry(4, TraceAction::Close, "a", None)]).unwrap();
     let mut wanted = query(TraceOf::Devices, Some("a"));
     let (first, next) = times(&store, &wanted);
     assert_eq!(first, [1, 2]);
@@ -72,7 +74,7 @@ fn a_message_is_found_by_its_id() {
         entry(2, TraceAction::Pub, "a", Some("02")),
         entry(3, TraceAction::Sub, "b", Some("01")),
     ];
-    store.append(entries.into_iter()).unwrap();
+    append(&mut store, &entries).unwrap();
     let mut wanted = query(TraceOf::Messages, None);
     wanted.message_id = Some("01".into());
     assert_eq!(times(&store, &wanted), (vec![1, 3], None));
@@ -85,9 +87,7 @@ fn what_is_older_than_three_days_goes() {
     for day in 0..6 {
         store.file = None; // as if the file before were full
         let at = day * DAY_MS + 1;
-        store
-            .append([entry(at, TraceAction::Connect, "a", None)].into_iter())
-            .unwrap();
+        append(&mut store, &[entry(at, TraceAction::Connect, "a", None)]).unwrap();
     }
     let mut wanted = query(TraceOf::Devices, None);
     wanted.limit = 100;
