@@ -18,7 +18,8 @@ Examples:
       another broker, which must let anybody in
 
 How to read it: CPU time for each message is the steady figure, its ratio to the floor even more
-so; rates and times depend on what else the machine does, and on the clients, which share it.";
+so, as both are measured within a second; rates and times depend on what else the machine does, and
+on the clients, which share it.";
 
 const FILES_EXAMPLES: &str = "\
 Examples:

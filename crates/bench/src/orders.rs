@@ -78,6 +78,23 @@ pub(crate) struct Done {
     pub(crate) times_us: Vec<u32>,
 }
 
+impl Done {
+    /// With what was done after it.
+    pub(crate) fn append(&mut self, after: Self) {
+        self.count += after.count;
+        self.lost += after.lost;
+        self.elapsed_ns += after.elapsed_ns;
+        self.times_us.extend(after.times_us);
+    }
+
+    /// With what another process did at the same time.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);
+        self.append(other);
+        self.elapsed_ns = elapsed_ns;
+    }
+}
+
 /// A line from a client process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {

@@ -145,8 +145,13 @@ impl CpuTime {
             let before = before.threads_ns.get(thread).copied().unwrap_or(0);
             (thread.clone(), ns.saturating_sub(before))
         });
-        Self {
-            threads_ns: used.collect(),
+        used.collect()
+    }
+
+    /// Together with what was used at another time.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (thread, ns) in &other.threads_ns {
+            *self.threads_ns.entry(thread.clone()).or_default() += ns;
         }
     }
 
@@ -156,6 +161,14 @@ impl CpuTime {
 
     pub(crate) fn busiest_ns(&self) -> u64 {
         self.threads_ns.values().copied().max().unwrap_or(0)
+    }
+}
+
+impl FromIterator<(OsString, u64)> for CpuTime {
+    fn from_iter<I: IntoIterator<Item = (OsString, u64)>>(threads_ns: I) -> Self {
+        Self {
+            threads_ns: threads_ns.into_iter().collect(),
+        }
     }
 }
 

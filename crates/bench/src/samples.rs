@@ -1,4 +1,4 @@
-//! Medians and quantiles.
+//! Medians, quantiles and means.
 
 use serde::Serialize;
 
@@ -50,6 +50,15 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     }
     all.get(half.checked_sub(1)?)
         .map(|lower| f64::midpoint(*lower, upper))
+}
+
+/// What each of `count` had of `sum`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "figures for people: 52 bits are more than enough"
+)]
+pub(crate) fn per(sum: u64, count: u64) -> f64 {
+    sum as f64 / count.max(1) as f64
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn every_part_of_a_run_delivers_all_messages() {
         "--processes=2",
         "--rounds=1",
         "--part-ms=200",
+        "--turns=3",
     ]);
     let verdicts = figures["verdicts"].as_array().unwrap();
     let figures = figures["figures"].as_array().unwrap();
@@ -41,6 +42,12 @@ fn every_part_of_a_run_delivers_all_messages() {
         assert_eq!(entry["lost"], 0, "{entry}");
         assert!(entry["count"].as_u64().unwrap() > 0, "{entry}");
         assert!(entry["cpu_us"].as_f64().unwrap() > 0.0, "{entry}");
+        let once = ["connect", "saturation"]
+            .map(Value::from)
+            .contains(&entry["phase"]);
+        let turns = entry["turns_cpu_us"].as_array().unwrap();
+        assert_eq!(turns.len(), if once { 1 } else { 3 }, "{entry}");
+        assert!(turns.iter().all(|us| us.as_f64() > Some(0.0)), "{entry}");
     }
     let connect = |entry: &&Value| entry["phase"] == "connect";
     for entry in figures.iter().filter(connect) {

@@ -75,6 +75,8 @@ pub(crate) struct Fleet {
     pub(super) seen: Seen,
     /// How many of `clients`, the first ones, are devices.
     pub(super) devices: u32,
+    /// Who of them is next where one does something after the other.
+    next: u32,
     pub(super) others: Option<super::open::Others>,
     pub(super) random: u64,
 }
@@ -91,6 +93,7 @@ impl Fleet {
             writable: Vec::new(),
             seen: Seen::default(),
             devices: 0,
+            next: 0,
             others: None,
             random: 0x9e37_79b9_7f4a_7c15,
         })
@@ -308,6 +311,14 @@ impl Fleet {
 
     pub(super) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// One device after the other, from one order to the next: all take part, however short the
+    /// orders are.
+    pub(super) fn next_device(&mut self) -> u32 {
+        let device = self.next % self.devices.max(1);
+        self.next = device + 1;
+        device
     }
 
     /// A number below `limit` (xorshift: what matters is that it is spread).

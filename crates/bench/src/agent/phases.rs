@@ -132,8 +132,6 @@ impl Fleet {
     fn ping(&mut self, per_second: u32, run: Duration) -> Result<Done, BenchError> {
         let (start, before) = (self.now(), self.seen.pongs);
         let mut sent = 0_u64;
-        let mut index = 0;
-        let devices = usize::try_from(self.devices).unwrap_or(0).max(1);
         loop {
             let gone = self.now().saturating_duration_since(start);
             if gone >= run {
@@ -141,8 +139,8 @@ impl Fleet {
             }
             let due = u64::from(per_second) * nanos(gone) / 1_000_000_000;
             while sent < due {
-                self.say(index % devices, &packet::PING)?;
-                index += 1;
+                let device = self.next_device();
+                self.say(index(device), &packet::PING)?;
                 sent += 1;
             }
             self.step(Some(PING_TURN))?;
@@ -244,18 +242,18 @@ impl Fleet {
         let mut payload = [0; STATUS_LEN];
         let mut status = Vec::new();
         let parent = topic::status(self.others()?.process);
-        let (mut sent, mut number) = (0_u64, 0_u32);
+        let mut sent = 0_u64;
         while self.now().saturating_duration_since(start) < run {
             while sent - (self.seen.collected - before) < u64::from(window) {
                 status.clear();
-                let on = format!("{parent}/d/{number}");
+                let device = self.next_device();
+                let on = format!("{parent}/d/{device}");
                 for id in 1..=burst {
                     stamp(&mut payload, sent);
                     packet::publish(&on, level, id, &payload, &mut status);
                     sent += 1;
                 }
-                self.say(usize::try_from(number).unwrap_or(0), &status)?;
-                number = (number + 1) % self.devices.max(1);
+                self.say(index(device), &status)?;
             }
             let collected = self.seen.collected;
             if self.wait_for(collected - before + 1, |seen| seen.collected - before)? > 0 {
@@ -321,6 +319,10 @@ impl Fleet {
         }
         self.say(first + pair, &messages)
     }
+}
+
+fn index(device: u32) -> usize {
+    usize::try_from(device).unwrap_or(0)
 }
 
 fn ms(run_ms: u64) -> Duration {

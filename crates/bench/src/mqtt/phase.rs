@@ -1,11 +1,9 @@
 //! The parts of a round.
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::{packet::Level, samples::Times};
+use crate::packet::Level;
 
 /// A part of a round, in the order of the round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
@@ -76,25 +74,4 @@ impl Phase {
             Self::Saturation => "P2P, QoS 1, 1,000/s, beside bulk and status",
         }
     }
-}
-
-/// What one part of one round gave.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Figures {
-    /// Connections, answers or deliveries.
-    pub(crate) count: u64,
-    /// Those that never came.
-    pub(crate) lost: u64,
-    /// A second.
-    pub(crate) rate: f64,
-    /// The broker's CPU time for each, in microseconds; seconds a million, that is.
-    pub(crate) cpu_us: Option<f64>,
-    /// Its system calls for each, by name, where they were counted.
-    pub(crate) system_calls: Option<BTreeMap<String, f64>>,
-    /// The part of that which its busiest thread used.
-    pub(crate) busiest_thread: Option<f64>,
-    /// Resident memory of the broker for each idle client.
-    pub(crate) idle_bytes: Option<f64>,
-    /// How long each took.
-    pub(crate) times: Option<Times>,
 }

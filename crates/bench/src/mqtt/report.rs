@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{
     MqttArgs,
-    phase::{Figures, Phase},
+    figures::Figures,
+    phase::Phase,
     target::{self, Verdict},
 };
 use crate::{
@@ -98,12 +99,21 @@ impl Report {
         median(self.of(subject, phase).filter_map(|e| pick(&e.figures)))
     }
 
-    /// The median of what the rounds each gave: a machine that gets slower does so for both.
+    /// CPU time of each: the median of all turns of all rounds.
+    fn cpu_us(&self, subject: &str, phase: Phase) -> Option<f64> {
+        let turns = self
+            .of(subject, phase)
+            .flat_map(|e| &e.figures.turns_cpu_us);
+        median(turns.copied().flatten())
+    }
+
+    /// The same by the floor's: the median of what the turns each gave.
     pub(super) fn ratio(&self, subject: &str, phase: Phase) -> Option<f64> {
-        median(self.of(subject, phase).filter_map(|entry| {
+        let rounds = self.of(subject, phase).filter_map(|entry| {
             let floor = self.of("floor", phase).find(|f| f.round == entry.round)?;
-            Some(entry.figures.cpu_us? / floor.figures.cpu_us?)
-        }))
+            Some(entry.figures.ratios(&floor.figures))
+        });
+        median(rounds.flatten())
     }
 
     /// The median over the rounds of how much later the last of a hundred is in one part than in
@@ -118,10 +128,12 @@ impl Report {
 
     pub(super) fn table(&self, args: &MqttArgs) -> String {
         let (clients, rounds) = (args.clients, args.rounds);
-        let mut text = format!("{clients} clients, medians of {rounds} rounds\n\n");
+        let mut text = format!(
+            "{clients} clients, medians of {rounds} rounds, CPU times and × of all their turns\n\n"
+        );
         text += "CPU time of the broker, microseconds each (seconds a million); × the floor\n";
         text += &self.grid(|subject, phase| {
-            let cpu = self.median(subject, phase, |f| f.cpu_us)?;
+            let cpu = self.cpu_us(subject, phase)?;
             let ratio = self.ratio(subject, phase);
             Some(match ratio {
                 Some(ratio) if subject != "floor" => format!("{cpu:.2}  ×{ratio:.2}"),
@@ -199,5 +211,72 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         format!("{table}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of each round the CPU times of its turns, and the p99.
+    fn add(report: &mut Report, subject: &Subject, phase: Phase, rounds: &[(&[f64], f64)]) {
+        for ((turns_us, p99_us), round) in rounds.iter().zip(0..) {
+            let times = Times {
+                p99_us: *p99_us,
+                ..Times::default()
+            };
+            let figures = Figures {
+                turns_cpu_us: turns_us.iter().copied().map(Some).collect(),
+                times: Some(times),
+                ..Figures::default()
+            };
+            report.add(round, subject, phase, figures);
+        }
+    }
+
+    #[test]
+    fn cpu_times_are_compared_turn_by_turn_over_all_rounds() {
+        let subjects = [Subject::Floor, Subject::Causeway];
+        let mut report = Report::new(&subjects, false);
+        let [floor, ours] = &subjects;
+        // The machine is ten times as slow from the middle of the second round on; whoever
+        // compares sums or rounds sees 7 or more.
+        add(
+            &mut report,
+            floor,
+            Phase::Ping,
+            &[(&[10.0, 10.0, 10.0], 1.0), (&[10.0, 10.0, 100.0], 1.0)],
+        );
+        add(
+            &mut report,
+            ours,
+            Phase::Ping,
+            &[(&[11.0, 13.0, 12.0], 1.0), (&[12.0, 100.0, 120.0], 1.0)],
+        );
+        assert_eq!(report.ratio("causeway", Phase::Ping), Some(1.2));
+        assert_eq!(report.ratio("floor", Phase::Ping), Some(1.0));
+        assert_eq!(report.cpu_us("causeway", Phase::Ping), Some(12.5));
+        assert_eq!(report.ratio("mosquitto", Phase::Ping), None);
+        assert_eq!(report.ratio("causeway", Phase::Pairs0), None);
+    }
+
+    #[test]
+    fn a_late_command_is_compared_with_those_of_the_same_round() {
+        let ours = Subject::Causeway;
+        let mut report = Report::new(std::slice::from_ref(&ours), false);
+        let (idle, busy) = (Phase::RoundTrip1Paced, Phase::Saturation);
+        add(
+            &mut report,
+            &ours,
+            idle,
+            &[(&[], 100.0), (&[], 400.0), (&[], 200.0)],
+        );
+        add(
+            &mut report,
+            &ours,
+            busy,
+            &[(&[], 150.0), (&[], 480.0), (&[], 500.0)],
+        );
+        assert_eq!(report.p99_ratio("causeway", busy, idle), Some(1.5));
     }
 }

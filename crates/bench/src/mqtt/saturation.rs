@@ -1,6 +1,6 @@
 //! Commands beside bulk and status at full speed: what a command waits for then.
 
-use super::round::hear;
+use super::contender::hear;
 use crate::{
     error::BenchError,
     orders::{Done, Order, Target},
@@ -57,12 +57,8 @@ impl Saturators {
         Ok(Self(all))
     }
 
-    /// Commands with `command`, while all this goes on; its times are those of the commands.
-    pub(super) fn beside(
-        &mut self,
-        run_ms: u64,
-        command: impl FnOnce() -> Result<Done, BenchError>,
-    ) -> Result<Done, BenchError> {
+    /// Goes on for as long as commands are sent, and a little longer.
+    pub(super) fn start(&mut self, run_ms: u64) -> Result<(), BenchError> {
         // Bulk waits for its PUBACK, status does not.
         for (agent, level) in self.0.iter_mut().zip([Level::One, Level::Zero]) {
             agent.tell(&Order::FanIn {
@@ -72,13 +68,15 @@ impl Saturators {
                 run_ms: run_ms + LONGER_MS,
             })?;
         }
-        let mut done = command()?;
+        Ok(())
+    }
+
+    /// Waits for its end: what was done beside the commands. Their times are the only ones.
+    pub(super) fn finish(&mut self) -> Result<Done, BenchError> {
+        let mut all = Done::default();
         for agent in &mut self.0 {
-            let beside = hear(agent)?;
-            done.count += beside.count;
-            done.lost += beside.lost;
-            done.elapsed_ns = done.elapsed_ns.max(beside.elapsed_ns);
+            all.merge(hear(agent)?);
         }
-        Ok(done)
+        Ok(all)
     }
 }
