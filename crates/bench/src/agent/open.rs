@@ -43,7 +43,8 @@ pub(crate) struct Others {
 struct Newcomer {
     client_id: String,
     filters: Vec<String>,
-    source: IpAddr,
+    /// Which of this machine's addresses it comes from.
+    address: u32,
 }
 
 impl Fleet {
@@ -61,11 +62,10 @@ impl Fleet {
             } else {
                 Vec::new()
             };
-            let address = number / CLIENTS_OF_AN_ADDRESS + 1;
             Newcomer {
                 client_id,
                 filters,
-                source: source(address),
+                address: number / CLIENTS_OF_AN_ADDRESS + 1,
             }
         });
         let done = self.open_all(target, newcomers)?;
@@ -85,7 +85,7 @@ impl Fleet {
         let newcomer = |client_id: String, filter: Option<&str>| Newcomer {
             client_id,
             filters: filter.map(str::to_owned).into_iter().collect(),
-            source: source(0),
+            address: 0,
         };
         let console = has_console.then(|| newcomer(others::console(), Some(topic::REPLY)));
         let status = format!("{}/#", topic::status(process));
@@ -140,7 +140,7 @@ impl Fleet {
                 && let Some(newcomer) = left.next()
             {
                 let socket =
-                    connect(target.address, newcomer.source).map_err(BenchError::io("connect"))?;
+                    connect(target.address, newcomer.address).map_err(BenchError::io("connect"))?;
                 let wire = Wire::new(socket, trust.as_ref())?;
                 let index = self.add(wire).map_err(BenchError::io("connect"))?;
                 waiting.push((index, newcomer));
@@ -231,22 +231,24 @@ impl Fleet {
     }
 }
 
-/// Address `number` of this machine.
-fn source(number: u32) -> IpAddr {
-    let first = Ipv4Addr::LOCALHOST.to_bits();
-    IpAddr::V4(Ipv4Addr::from_bits(first + number))
+/// Address `number` of this machine for a broker on it. No other broker gets clients from there:
+/// several that are up at once would run out of an address's ports.
+fn source(to: SocketAddr, number: u32) -> IpAddr {
+    let own = u32::from(to.port()) << 8;
+    let first = Ipv4Addr::LOCALHOST.to_bits() | own;
+    IpAddr::V4(Ipv4Addr::from_bits(first.wrapping_add(number)))
 }
 
 /// A connection on its way, from one of many addresses, so that ports do not run out.
-fn connect(to: SocketAddr, source: IpAddr) -> io::Result<TcpStream> {
+fn connect(to: SocketAddr, address: u32) -> io::Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(to),
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
     socket.set_tcp_nodelay(true)?;
-    if to.ip().is_loopback() && source.is_ipv4() == to.is_ipv4() {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
+    if to.ip().is_loopback() && to.is_ipv4() {
+        socket.bind(&SocketAddr::new(source(to, address), 0).into())?;
     }
     match socket.connect(&to.into()) {
         Err(e) if e.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(e),
