@@ -135,6 +135,8 @@ pub(crate) struct Live {
     /// What the one message in flight awaits, whose identifier is the last; then there is no
     /// window.
     alone: Option<Awaits>,
+    /// Bytes of the group in the client ID.
+    group_len: u8,
     receive_max: u16,
     last_packet_id: u16,
     pub(crate) client_id: Arc<str>,
@@ -186,6 +188,14 @@ impl Session {
         match self {
             Self::AwaitConnect => None,
             Self::Live(live) => Some(live),
+        }
+    }
+
+    /// Whether nothing waits for the client to keep up, here or in the store.
+    pub(crate) fn has_nothing_waiting(&self) -> bool {
+        match self {
+            Self::AwaitConnect => true,
+            Self::Live(live) => live.persistent.is_none() && live.waiting().0 == 0,
         }
     }
 

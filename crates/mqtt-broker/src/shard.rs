@@ -10,6 +10,7 @@
 
 mod accept;
 mod admit;
+mod alone;
 mod close;
 mod connection;
 mod crew;
@@ -85,56 +86,57 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 const TICKER: Token = Token(usize::MAX - 1);
 const TICK: Duration = Duration::from_millis(1_000 / Tick::PER_SECOND as u64);
 
+/// In order: first what each turn asks for, which has to come from afar after each sleep.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Shard {
     index: u16,
+    now: Tick,
+    /// When this turn began.
+    turn_at: Instant,
+    /// The same on the wall, if anybody has asked.
+    turn_wall: Option<Timestamp>,
+    /// When the next tick begins.
+    now_until: Instant,
+    /// Commands come: until then nobody else may take long.
+    commands_until: Instant,
     shared: Arc<Shared>,
-    registry: Registry,
     /// All shards, this one among them.
     shards: Weak<Shards>,
     /// Those that have letters of this turn and must be visited, a bit each.
     posted: ShardSet,
     listeners: Vec<Listener>,
     connections: Slab<Connection>,
-    generation: u32,
+    /// Who can be read, has output, has ended, waits for the disk in the order in which that comes,
+    /// rests, waits for room; what many get, as far as they have not got it yet.
+    readable: Readable,
+    dirty: Vec<u32>,
+    doomed: Vec<(u32, End)>,
+    held: VecDeque<(Lsn, Occupant)>,
+    throttled: VecDeque<u32>,
+    tokens: TokenWatch,
+    /// Memory that is used again.
+    read_buf: Vec<u8>,
+    spare: Spare,
+    meters: MetersAtHand,
+    stalled: FairQueue<Waiter>,
+    fanouts: FairQueue<Fanout>,
     tree: Subscriptions,
+    found: Found,
+    ids: Vec<SubscriptionId>,
+    trace_budget: Budget,
+    letters: VecDeque<Letter>,
+    generation: u32,
+    registry: Registry,
     wheel: Wheel,
     started: Instant,
-    now: Tick,
-    /// When the next tick begins.
-    now_until: Instant,
-    /// Who can be read, has output, waits for room, rests, has ended.
-    readable: Readable,
-    /// Commands come: until then nobody else may take long.
-    commands_until: Instant,
-    dirty: Vec<u32>,
-    stalled: FairQueue<Waiter>,
-    throttled: VecDeque<u32>,
-    doomed: Vec<(u32, End)>,
     slow: SlowList,
     emptying: Emptying,
-    meters: MetersAtHand,
-    /// When this turn began.
-    turn_at: Instant,
-    /// The same on the wall, if anybody has asked.
-    turn_wall: Option<Timestamp>,
-    trace_budget: Budget,
     /// Who wants to know when the doomed are closed.
     closed: Vec<oneshot::Sender<()>>,
-    tokens: TokenWatch,
-    /// Who waits for the disk, in the order in which that comes.
-    held: VecDeque<(Lsn, Occupant)>,
     /// When the offline store is swept next.
     sweep_at: Tick,
     statistics_at: Tick,
-    /// What many get, as far as they have not got it yet.
-    fanouts: FairQueue<Fanout>,
-    /// Memory that is used again.
-    letters: VecDeque<Letter>,
-    found: Found,
-    ids: Vec<SubscriptionId>,
-    read_buf: Vec<u8>,
-    spare: Spare,
 }
 
 /// What an event says.

@@ -50,8 +50,48 @@ pub(crate) struct Held {
 struct Node {
     parent: Option<NodeId>,
     level: Box<str>,
-    children: HashMap<Box<str>, NodeId>,
+    children: Children,
     subscribers: Vec<Subscriber>,
+}
+
+/// The nodes below one, by their levels. Wildcards are at hand, as each message asks for them.
+#[derive(Debug, Default)]
+struct Children {
+    plain: HashMap<Box<str>, NodeId>,
+    /// `+`.
+    any: Option<NodeId>,
+    /// `#`.
+    rest: Option<NodeId>,
+}
+
+impl Children {
+    fn get(&self, level: &str) -> Option<NodeId> {
+        match level {
+            "+" => self.any,
+            "#" => self.rest,
+            plain => self.plain.get(plain).copied(),
+        }
+    }
+
+    fn insert(&mut self, level: &str, id: NodeId) {
+        match level {
+            "+" => self.any = Some(id),
+            "#" => self.rest = Some(id),
+            plain => drop(self.plain.insert(plain.into(), id)),
+        }
+    }
+
+    fn remove(&mut self, level: &str) {
+        match level {
+            "+" => self.any = None,
+            "#" => self.rest = None,
+            plain => drop(self.plain.remove(plain)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.any.is_none() && self.rest.is_none()
+    }
 }
 
 #[derive(Debug)]
@@ -95,7 +135,7 @@ impl Subscriptions {
 
     /// The node of `filter`, if anybody has subscribed with it.
     pub(crate) fn find(&self, filter: &str) -> Option<NodeId> {
-        let child = |node: NodeId, level: &str| self.node(node).children.get(level).copied();
+        let child = |node: NodeId, level: &str| self.node(node).children.get(level);
         filter.split('/').try_fold(self.root, child)
     }
 
@@ -105,7 +145,7 @@ impl Subscriptions {
         let mut node = self.root;
         for level in filter.split('/') {
             node = match self.node(node).children.get(level) {
-                Some(child) => *child,
+                Some(child) => child,
                 None => self.add_child(node, level),
             };
         }
@@ -123,7 +163,7 @@ impl Subscriptions {
         };
         let id = self.nodes.insert(node);
         let id = NodeId(u32::try_from(id).expect("30 filters a client fit into 2^32 nodes"));
-        self.node_mut(parent).children.insert(level.into(), id);
+        self.node_mut(parent).children.insert(level, id);
         id
     }
 
@@ -200,22 +240,27 @@ impl Subscriptions {
     /// As deep as the topic has levels: 32 at most, as it has 64 characters.
     fn walk(&self, id: NodeId, rest: Option<&str>, found: &mut impl FnMut(Subscriber)) {
         let node = self.node(id);
-        if let Some(all) = node.children.get("#") {
-            self.node(*all)
-                .subscribers
-                .iter()
-                .copied()
-                .for_each(&mut *found);
+        let Children {
+            plain,
+            any,
+            rest: below,
+        } = &node.children;
+        if let Some(below) = below {
+            let subscribers = self.node(*below).subscribers.iter();
+            subscribers.copied().for_each(&mut *found);
         }
         let Some(rest) = rest else {
             node.subscribers.iter().copied().for_each(found);
             return;
         };
+        if plain.is_empty() && any.is_none() {
+            return;
+        }
         let (level, rest) = levels::split(rest);
-        if let Some(child) = node.children.get(level) {
+        if let Some(child) = plain.get(level) {
             self.walk(*child, rest, found);
         }
-        if let Some(child) = node.children.get("+") {
+        if let Some(child) = any {
             self.walk(*child, rest, found);
         }
     }

@@ -1,7 +1,8 @@
 //! What became of connections and messages, for three days.
 //!
 //! Invariant: an event loop never waits for the disk, and never wakes anybody for a trace: it
-//! puts an event into a ring of its own, which a thread empties a few times a second.
+//! puts an event into a ring of its own, which a thread empties once a second, more often if much
+//! comes.
 //! Invariant: a flood of messages is traced in part only; what is left out is counted.
 
 pub(crate) mod budget;
@@ -31,8 +32,12 @@ use serde::{Serialize, Serializer};
 use crate::{limits::TRACE_RING_LEN_MAX, message::MessageId, registry::Registry};
 use store::Store;
 
-/// How long an event may stay in a ring.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
+/// How long an event may stay in a ring. A reader gets those that are there, too.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The same after more than [`MANY`] came.
+const BUSY_INTERVAL: Duration = Duration::from_millis(200);
+/// Events in one interval after which rings may be full before the next is over.
+const MANY: usize = TRACE_RING_LEN_MAX / 16;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -138,7 +143,8 @@ impl Tracer {
         store::query(&segments, query)
     }
 
-    fn flush(&self) -> io::Result<()> {
+    /// Returns how many events there were.
+    fn flush(&self) -> io::Result<usize> {
         let mut events = Vec::new();
         for ring in &self.rings {
             // With its memory: a burst is over, and an event loop at rest needs none.
@@ -146,17 +152,17 @@ impl Tracer {
             events.extend(taken);
         }
         if events.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         // Event loops take turns; a reader wants one order.
         events.sort_by_key(|event| event.at);
-        let count = events.len() as u64;
+        let count = events.len();
         let mut store = self.store.lock();
         let written = store.append(events.iter().map(|event| (event.at, event.written())));
         if written.is_err() {
-            self.dropped.fetch_add(count, Ordering::Relaxed);
+            self.dropped.fetch_add(count as u64, Ordering::Relaxed);
         }
-        written
+        written.map(|()| count)
     }
 
     /// Writes down what comes, until [`Tracer::stop`].
@@ -169,18 +175,23 @@ impl Tracer {
     }
 
     fn run(&self, registry: &Registry) {
-        let mut failing = false;
+        let (mut failing, mut interval) = (false, FLUSH_INTERVAL);
         loop {
             let stopping = {
                 let mut stopping = self.stopping.lock();
                 if !*stopping {
-                    self.stop.wait_for(&mut stopping, FLUSH_INTERVAL);
+                    self.stop.wait_for(&mut stopping, interval);
                 }
                 *stopping
             };
             registry.store_seen();
-            match self.flush() {
-                Ok(()) => failing = false,
+            let flushed = self.flush();
+            interval = match flushed {
+                Ok(count) if count > MANY => BUSY_INTERVAL,
+                _ => FLUSH_INTERVAL,
+            };
+            match flushed {
+                Ok(_) => failing = false,
                 Err(error) if !failing => {
                     failing = true;
                     tracing::warn!(%error, "traces cannot be written and are lost");

@@ -159,6 +159,7 @@ fn admit(
     let live = Live {
         channel: context.next_channel(),
         client_id: client_id.as_str().into(),
+        group_len: u8::try_from(client_id.group().len()).expect("a client ID is short"),
         version: connect.version,
         // MQTT 3.1.1 cannot tell a client to use another keep alive than it asked for.
         keep_alive_s: if connect.version.has_properties() {

@@ -268,6 +268,16 @@ impl Live {
         Ok(())
     }
 
+    /// PUBACK, if it is for the one message in flight and nothing follows from it; whether it is.
+    pub(crate) fn takes_last_puback(&mut self, packet_id: u16) -> bool {
+        let is_last = self.alone == Some(Awaits::PubAck) && packet_id == self.last_packet_id;
+        let takes = is_last && self.window.is_none() && self.persistent.is_none();
+        if takes {
+            self.alone = None;
+        }
+        takes
+    }
+
     pub(super) fn release(
         &self,
         packet_id: PacketId,

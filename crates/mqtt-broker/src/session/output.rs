@@ -15,9 +15,6 @@ use crate::{
     topic_meters::MeterId,
 };
 
-/// PINGRESP, in each version.
-const PONG: [u8; 2] = [0xd0, 0];
-
 /// An output buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -50,9 +47,10 @@ impl Output {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
-    /// Whether the answer to a ping is all that is pending.
-    pub(crate) fn is_pong(&self) -> bool {
-        self.pending() == PONG
+    /// Whether there is nothing in it, nor anything to tell.
+    pub(crate) const fn is_blank(&self) -> bool {
+        let silent = self.bytes.is_empty() && self.held.is_none();
+        silent && self.unsent.is_empty() && self.told.is_empty()
     }
 
     /// Whether all was sent, and nothing waits.

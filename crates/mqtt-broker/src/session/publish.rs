@@ -243,11 +243,7 @@ impl Live {
 
     /// Group and device of the client.
     pub(super) fn names(&self) -> (&str, &str) {
-        // Byte by byte, as the texts are too short for a search to pay.
-        let at = self.client_id.bytes().position(|byte| byte == b'@');
-        let (group, rest) = self
-            .client_id
-            .split_at(at.expect("a client ID has a group"));
+        let (group, rest) = self.client_id.split_at(self.group_len.into());
         let device = rest.strip_prefix("@@@");
         (group, device.expect("a client ID has a device"))
     }

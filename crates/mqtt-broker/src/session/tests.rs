@@ -144,20 +144,6 @@ fn a_second_connect_without_sense_is_a_protocol_error() {
 }
 
 #[test]
-fn the_answer_to_a_ping_is_known_as_one() {
-    for version in [ProtocolVersion::V311, ProtocolVersion::V5] {
-        let mut bench = Bench::new(&REGISTRY);
-        bench.connect_plain(version);
-        bench.drain();
-        assert!(!bench.out.is_pong());
-        bench.handle(Packet::PingReq).unwrap();
-        assert!(bench.out.is_pong());
-        bench.handle(Packet::PingReq).unwrap();
-        assert!(!bench.out.is_pong(), "there are two");
-    }
-}
-
-#[test]
 fn an_idle_client_is_small() {
     assert!(size_of::<Live>() <= 96, "{}", size_of::<Live>());
 }

@@ -98,6 +98,19 @@ impl Connection {
             || self.pace.is_out()
     }
 
+    /// Whether it is a client's, and nothing has come or goes that is not done with.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_client = matches!(self.session, Session::Live(_)) && !self.doomed;
+        is_client && self.input.is_none() && !self.has_output()
+    }
+
+    /// The output buffer, if nothing is in it and nothing waits for room in it.
+    pub(super) fn take_blank_output(&mut self) -> Option<Box<Output>> {
+        let session = &self.session;
+        self.output
+            .take_if(|output| output.is_blank() && session.has_nothing_waiting())
+    }
+
     pub(super) fn has_output(&self) -> bool {
         self.output.is_some() || self.unwritten || self.transport.wants_write()
     }

@@ -31,16 +31,19 @@ impl Shard {
     pub(super) fn read_ready(&mut self, shards: usize) {
         let mut buf = std::mem::take(&mut self.read_buf);
         let first = buf.get_mut(..FIRST_READ_LEN).unwrap_or_default();
-        if self.read_row(Row::Urgent, first, LONG_TURN) {
+        if self.readable.has(Row::Urgent) {
+            self.read_row(Row::Urgent, first, LONG_TURN);
             self.note_commands();
             // Commands go before anything else is read.
             self.visit_others();
             self.flush_all();
         }
-        if !self.readable.is_empty() {
-            let share = self.share(shards);
+        let share = self.share(shards);
+        if self.readable.has(Row::Others) {
             self.read_row(Row::Others, first, share);
-            // A few that say much must not hold up the many that say little.
+        }
+        // A few that say much must not hold up the many that say little.
+        if self.readable.has(Row::More) {
             let more = buf.get_mut(..share.more_len).unwrap_or_default();
             self.read_row(Row::More, more, share);
         }
@@ -62,8 +65,7 @@ impl Shard {
     }
 
     /// Reads those who stand there now, and not all if they are many: letters wait meanwhile.
-    /// Says whether there was anybody.
-    fn read_row(&mut self, row: Row, buf: &mut [u8], share: TurnShare) -> bool {
+    fn read_row(&mut self, row: Row, buf: &mut [u8], share: TurnShare) {
         let count = self.readable.len(row).min(share.connections);
         let mut left = share.bytes;
         for _ in 0..count {
@@ -73,7 +75,6 @@ impl Shard {
                 left = left.saturating_sub(self.read_once(slot, buf).max(1));
             }
         }
-        count > 0
     }
 
     /// Returns how many bytes came.
@@ -98,10 +99,23 @@ impl Shard {
         if total > 0 {
             self.counters().bytes_in.add(total);
         }
-        if self.connection(slot).is_some_and(|c| c.has_output()) {
+        self.note_output(slot);
+        total
+    }
+
+    /// What was said is to be written; a buffer in which nothing was said goes back.
+    fn note_output(&mut self, slot: u32) {
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        let blank = connection.take_blank_output();
+        let has_output = connection.has_output();
+        if let Some(blank) = blank {
+            self.spare.keep(blank);
+        }
+        if has_output {
             self.mark_dirty(slot);
         }
-        total
     }
 
     fn mark_more(&mut self, slot: u32) {
@@ -166,6 +180,9 @@ impl Shard {
     /// Handles the packets in `bytes`, behind what was left of those before. What remains is
     /// kept: less than a packet, or what must wait for room.
     fn consume(&mut self, slot: u32, bytes: &[u8]) -> Result<(), End> {
+        if self.takes_alone(slot, bytes)? {
+            return Ok(());
+        }
         let kept = self.connection(slot).and_then(|c| c.input.take());
         let rest = if let Some(mut input) = kept {
             input.extend_from_slice(bytes);

@@ -32,6 +32,16 @@ impl Readable {
         }
     }
 
+    /// Whether anybody stands there.
+    pub(super) fn has(&self, row: Row) -> bool {
+        let row = match row {
+            Row::Urgent => &self.urgent,
+            Row::Others => &self.others,
+            Row::More => &self.more,
+        };
+        !row.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.urgent.is_empty() && self.others.is_empty() && self.more.is_empty()
     }

@@ -35,8 +35,6 @@ impl Shard {
         }
         let mut output = connection.output.take().unwrap_or_default();
         let mut bytes_out = 0;
-        // Nothing waits for room then, and nothing is asked of a session that is idle.
-        let is_pong = output.is_pong() && !connection.unwritten;
         let result = loop {
             match connection.transport.send(output.pending()) {
                 Err(e) => break Err(End::Socket(e.kind())),
@@ -51,7 +49,7 @@ impl Shard {
             }
             // The peer keeps up: what waited for that may go, too, unless it must stay behind what
             // waits for the disk.
-            let may_go = !is_pong && !output.is_holding();
+            let may_go = !output.is_holding();
             if let Some(live) = connection.session.live().filter(|_| may_go) {
                 live.send_waiting(&shared.clock, &mut output);
                 live.send_more_stored(
