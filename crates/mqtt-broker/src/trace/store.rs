@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{TRACE_AGE_MAX, TRACE_BYTES_MAX, TRACE_FILE_LEN_MAX};
 
 const EXTENSION: &str = "trace";
+/// Memory for lines that is kept: what a second brings when no flood comes.
+const LINES_KEPT_MAX: usize = 512 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Line<E> {
@@ -40,6 +42,8 @@ pub(super) struct Store {
     segments: VecDeque<Segment>,
     file: Option<File>,
     next: u64,
+    /// Memory for lines, which is used again.
+    lines: Vec<u8>,
 }
 
 impl Store {
@@ -58,6 +62,7 @@ impl Store {
             segments: VecDeque::new(),
             file: None,
             next: 1,
+            lines: Vec::new(),
         };
         for path in names {
             let text = read(&path)?;
@@ -84,7 +89,8 @@ impl Store {
         &mut self,
         entries: impl Iterator<Item = (Timestamp, E)>,
     ) -> io::Result<()> {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.lines);
+        bytes.clear();
         let mut times: Option<(Timestamp, Timestamp)> = None;
         let first = self.next;
         for (at, entry) in entries {
@@ -115,6 +121,9 @@ impl Store {
             file.write_all(&bytes)?;
             segment.len = segment.len.saturating_add(bytes.len() as u64);
             segment.end = end;
+        }
+        if bytes.capacity() <= LINES_KEPT_MAX {
+            self.lines = bytes;
         }
         self.forget_old(end)
     }
