@@ -231,6 +231,9 @@ pub(crate) const ALONE_FOR_MAX: Duration = Duration::from_secs(8);
 /// Read from a connection at first; who says more stands behind those who say little. No read is
 /// shorter: a record of TLS, and the beginning of the next, must fit.
 pub(crate) const FIRST_READ_LEN: usize = 32 * 1024;
+/// Messages given on another shard without a letter until it has its turn: a part of what waits for
+/// a client, which can acknowledge none of them meanwhile.
+pub(crate) const GIVEN_MAX: usize = QUEUE_TOPIC_LEN_MAX / 4;
 /// Receivers of one message on another shard up to which that shard is not woken but visited.
 pub(crate) const VISIT_RECEIVERS_MAX: u32 = 16;
 /// So few changes of presence may be left over when a new receiver takes over: it is told of them

@@ -105,6 +105,8 @@ pub(crate) struct Shard {
     shards: Weak<Shards>,
     /// Those that have letters of this turn and must be visited, a bit each.
     posted: ShardSet,
+    /// Messages that others have given here since its last turn or visit.
+    given: usize,
     listeners: Vec<Listener>,
     connections: Slab<Connection>,
     /// Who can be read, has output, has ended, waits for the disk in the order in which that comes,
@@ -193,6 +195,7 @@ impl Shard {
             registry: registry.try_clone()?,
             shards: Weak::new(),
             posted: 0,
+            given: 0,
             listeners,
             connections: Slab::new(),
             generation: 0,
@@ -243,6 +246,7 @@ impl Shard {
 
     fn turn(&mut self, notes: &[Note], worker: Worker, turn_at: Instant) {
         self.begin(turn_at);
+        self.given = 0;
         self.inbox(u32::from(self.index)).answer_call();
         let now = self.tick_now();
         let before = std::mem::replace(&mut self.now, now);

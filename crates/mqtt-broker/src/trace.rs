@@ -32,12 +32,12 @@ use serde::{Serialize, Serializer};
 use crate::{limits::TRACE_RING_LEN_MAX, message::MessageId, registry::Registry};
 use store::Store;
 
-/// How long an event may stay in a ring. A reader gets those that are there, too.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// The same after more than [`MANY`] came.
-const BUSY_INTERVAL: Duration = Duration::from_millis(200);
-/// Events in one interval after which rings may be full before the next is over.
-const MANY: usize = TRACE_RING_LEN_MAX / 16;
+/// How often rings are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// So many looks after one another an event may stay in a ring, where a reader finds it, too.
+const LOOKS_MAX: u32 = 5;
+/// Events in a ring that is emptied at once, lest it be full before the next look.
+const FILLING_LEN: usize = TRACE_RING_LEN_MAX / 8;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -143,8 +143,12 @@ impl Tracer {
         store::query(&segments, query)
     }
 
-    /// Returns how many events there were.
-    fn flush(&self) -> io::Result<usize> {
+    fn is_filling(&self) -> bool {
+        let mut rings = self.rings.iter();
+        rings.any(|ring| ring.lock().len() > FILLING_LEN)
+    }
+
+    fn flush(&self) -> io::Result<()> {
         let mut events = Vec::new();
         for ring in &self.rings {
             // With its memory: a burst is over, and an event loop at rest needs none.
@@ -152,17 +156,17 @@ impl Tracer {
             events.extend(taken);
         }
         if events.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         // Event loops take turns; a reader wants one order.
         events.sort_by_key(|event| event.at);
-        let count = events.len();
+        let count = events.len() as u64;
         let mut store = self.store.lock();
         let written = store.append(events.iter().map(|event| (event.at, event.written())));
         if written.is_err() {
-            self.dropped.fetch_add(count as u64, Ordering::Relaxed);
+            self.dropped.fetch_add(count, Ordering::Relaxed);
         }
-        written.map(|()| count)
+        written
     }
 
     /// Writes down what comes, until [`Tracer::stop`].
@@ -175,23 +179,23 @@ impl Tracer {
     }
 
     fn run(&self, registry: &Registry) {
-        let (mut failing, mut interval) = (false, FLUSH_INTERVAL);
+        let (mut failing, mut looks) = (false, 0);
         loop {
             let stopping = {
                 let mut stopping = self.stopping.lock();
                 if !*stopping {
-                    self.stop.wait_for(&mut stopping, interval);
+                    self.stop.wait_for(&mut stopping, LOOK_INTERVAL);
                 }
                 *stopping
             };
             registry.store_seen();
-            let flushed = self.flush();
-            interval = match flushed {
-                Ok(count) if count > MANY => BUSY_INTERVAL,
-                _ => FLUSH_INTERVAL,
-            };
-            match flushed {
-                Ok(_) => failing = false,
+            looks += 1;
+            if looks < LOOKS_MAX && !stopping && !self.is_filling() {
+                continue;
+            }
+            looks = 0;
+            match self.flush() {
+                Ok(()) => failing = false,
                 Err(error) if !failing => {
                     failing = true;
                     tracing::warn!(%error, "traces cannot be written and are lost");

@@ -35,7 +35,11 @@ use super::{
     pressure::{Pressure, Staff},
 };
 use crate::{
-    bell::Bell, inbox::Inbox, limits::LITTLE_WORK_MAX, message::Outgoing, routes::Seat,
+    bell::Bell,
+    inbox::Inbox,
+    limits::{GIVEN_MAX, LITTLE_WORK_MAX},
+    message::Outgoing,
+    routes::Seat,
     shared::Shared,
 };
 
@@ -394,7 +398,8 @@ impl Shard {
 
     /// Does something to another shard, if nobody works there and no letter waits that would have
     /// to come before; whether it was done. What is to be written then goes when that shard is
-    /// visited.
+    /// visited. After many such it is a letter, since nobody reads there meanwhile: whoever gets
+    /// them cannot say that it has them.
     fn work_there(&mut self, shard: u32, work: impl FnOnce(&mut Self) -> bool) -> bool {
         let Some(shards) = self.shards.upgrade() else {
             return false;
@@ -403,9 +408,10 @@ impl Shard {
         let Some(mut other) = post.and_then(Post::try_lock) else {
             return false;
         };
-        if other.inbox(shard).len() > 0 {
+        if other.given >= GIVEN_MAX || other.inbox(shard).len() > 0 {
             return false;
         }
+        other.given += 1;
         other.begin(self.turn_at);
         let done = work(&mut other);
         self.posted |= u64::from(done) << shard;
@@ -445,6 +451,7 @@ impl Shard {
     /// called for a turn still gets a whole one.
     fn take_visit(&mut self, shards: &Shards, at: Instant) {
         self.begin(at);
+        self.given = 0;
         self.take_letters(1);
         self.bury();
         self.flush_all();

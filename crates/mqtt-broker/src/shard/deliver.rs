@@ -138,6 +138,8 @@ impl Shard {
             let (open, inbox) = (self.fanouts.open(), self.inbox(u32::from(self.index)));
             inbox.take(&mut letters, (open, left), careful);
             left = left.saturating_sub(letters.len());
+            // They may be younger than this turn.
+            self.turn_wall = None;
             let done = letters.is_empty() || left == 0;
             letters
                 .drain(..)

@@ -133,13 +133,14 @@ impl Shard {
 
     /// The last words of a client were published.
     pub(super) fn trace_will(
-        &self,
+        &mut self,
         client_id: &str,
         (id, topic): (MessageId, &str),
         code: &'static str,
     ) {
+        let at = self.wall();
         self.trace(Event {
-            at: self.shared.clock.wall(),
+            at,
             action: TraceAction::Pub,
             code,
             info: "the client's will".into(),
