@@ -184,7 +184,10 @@ async fn no_client_makes_a_name_where_the_gateway_keeps_its_own_objects() {
     bench.put("lease/.causeway", "no path of ours").await;
     bench.put(".causeway-too", "neither").await;
     bench.drain().await;
-    assert_eq!(bench.keys(), [".causeway-too", "lease/.causeway"]);
+    let mut keys = bench.keys();
+    // The directory may have had an object of its own, while there was nothing in it.
+    keys.retain(|key| !key.ends_with('/'));
+    assert_eq!(keys, [".causeway-too", "lease/.causeway"]);
 }
 
 #[tokio::test]
