@@ -41,6 +41,7 @@ impl Bell {
     }
 
     pub(crate) fn wake_up(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
+        // Who sees that late rings once for nothing.
+        self.asleep.store(false, Ordering::Relaxed);
     }
 }

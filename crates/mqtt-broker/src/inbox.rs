@@ -246,7 +246,10 @@ impl Inbox {
 
     /// Says that a whole turn begins: who calls from now on calls for another one.
     pub(crate) fn answer_call(&self) {
-        self.called.store(false, Ordering::SeqCst);
+        // Mostly nobody has, and to look costs less than to say so.
+        if self.called.load(Ordering::SeqCst) {
+            self.called.store(false, Ordering::SeqCst);
+        }
     }
 
     /// Takes all that is said about connections, and up to `max` messages of the classes that are

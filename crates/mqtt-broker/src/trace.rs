@@ -1,16 +1,15 @@
 //! What became of connections and messages, for three days.
 //!
-//! Invariant: an event loop never waits for the disk, and never wakes anybody for a trace: it
-//! puts an event into a ring of its own, which a thread empties once a second, more often if much
-//! comes.
+//! Invariant: an event loop never waits for the disk: it puts an event into a ring of its own, which
+//! a thread empties once a second. It wakes that thread only when the ring would be full before that.
 //! Invariant: a flood of messages is traced in part only; what is left out is counted.
 
 pub(crate) mod budget;
+mod line;
 mod store;
 
 use std::{
     borrow::Cow,
-    fmt::Display,
     io,
     path::Path,
     sync::{
@@ -27,15 +26,13 @@ use message_bus::{
 };
 use model::Timestamp;
 use parking_lot::{Condvar, Mutex};
-use serde::{Serialize, Serializer};
 
 use crate::{limits::TRACE_RING_LEN_MAX, message::MessageId, registry::Registry};
+use line::Line;
 use store::Store;
 
-/// How often rings are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// So many looks after one another an event may stay in a ring, where a reader finds it, too.
-const LOOKS_MAX: u32 = 5;
+/// How often rings are emptied; until then a reader finds events there, too.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// Events in a ring that is emptied at once, lest it be full before the next look.
 const FILLING_LEN: usize = TRACE_RING_LEN_MAX / 8;
 
@@ -52,42 +49,28 @@ pub(crate) struct Event {
     pub(crate) message: Option<(MessageId, Option<Box<str>>)>,
 }
 
-/// An entry as it is written: that of [`TraceEntry`](message_bus::admin::TraceEntry), without memory of its own.
-#[derive(Serialize)]
-struct Written<'e> {
-    time: Timestamp,
-    action: TraceAction,
-    code: &'e str,
-    info: &'e str,
-    client_id: &'e str,
-    channel_id: Option<Shown<ChannelId>>,
-    message_id: Option<Shown<MessageId>>,
-    topic: Option<&'e str>,
-}
-
-/// What is written as it is shown.
-struct Shown<T>(T);
-
-impl<T: Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
 impl Event {
-    fn written(&self) -> Written<'_> {
+    fn line(&self) -> Line<'_> {
         let message = self.message.as_ref();
-        Written {
+        Line {
             time: self.at,
             action: self.action,
             code: self.code,
             info: &self.info,
             client_id: &self.client_id,
-            channel_id: self.channel.map(Shown),
-            message_id: message.map(|(id, _)| Shown(*id)),
+            channel: self.channel,
+            message: message.map(|(id, _)| *id),
             topic: message.and_then(|(_, topic)| topic.as_deref()),
         }
     }
+}
+
+/// What the thread that writes is told.
+#[derive(Debug, Default)]
+struct Orders {
+    /// A ring would be full before the next second.
+    filling: bool,
+    stopping: bool,
 }
 
 #[derive(Debug)]
@@ -96,8 +79,8 @@ pub(crate) struct Tracer {
     rings: Box<[Mutex<Vec<Event>>]>,
     dropped: AtomicU64,
     store: Mutex<Store>,
-    stopping: Mutex<bool>,
-    stop: Condvar,
+    orders: Mutex<Orders>,
+    ordered: Condvar,
 }
 
 impl Tracer {
@@ -107,8 +90,8 @@ impl Tracer {
             rings: (0..shards).map(|_| Mutex::default()).collect(),
             dropped: AtomicU64::new(0),
             store: Mutex::new(Store::open(dir)?),
-            stopping: Mutex::new(false),
-            stop: Condvar::new(),
+            orders: Mutex::default(),
+            ordered: Condvar::new(),
         })
     }
 
@@ -123,12 +106,21 @@ impl Tracer {
             return;
         };
         let mut ring = ring.lock();
-        if ring.len() < TRACE_RING_LEN_MAX {
-            ring.push(event);
-        } else {
+        if ring.len() >= TRACE_RING_LEN_MAX {
             drop(ring);
-            self.leave_out();
+            return self.leave_out();
         }
+        ring.push(event);
+        let is_filling = ring.len() == FILLING_LEN;
+        drop(ring);
+        if is_filling {
+            self.order(|orders| orders.filling = true);
+        }
+    }
+
+    fn order(&self, order: impl FnOnce(&mut Orders)) {
+        order(&mut self.orders.lock());
+        self.ordered.notify_all();
     }
 
     /// What was lost since the start, as more came than is written.
@@ -141,11 +133,6 @@ impl Tracer {
         self.flush()?;
         let segments = self.store.lock().segments();
         store::query(&segments, query)
-    }
-
-    fn is_filling(&self) -> bool {
-        let mut rings = self.rings.iter();
-        rings.any(|ring| ring.lock().len() > FILLING_LEN)
     }
 
     fn flush(&self) -> io::Result<()> {
@@ -162,7 +149,7 @@ impl Tracer {
         events.sort_by_key(|event| event.at);
         let count = events.len() as u64;
         let mut store = self.store.lock();
-        let written = store.append(events.iter().map(|event| (event.at, event.written())));
+        let written = store.append(events.iter().map(Event::line));
         if written.is_err() {
             self.dropped.fetch_add(count, Ordering::Relaxed);
         }
@@ -179,21 +166,10 @@ impl Tracer {
     }
 
     fn run(&self, registry: &Registry) {
-        let (mut failing, mut looks) = (false, 0);
+        let mut failing = false;
         loop {
-            let stopping = {
-                let mut stopping = self.stopping.lock();
-                if !*stopping {
-                    self.stop.wait_for(&mut stopping, LOOK_INTERVAL);
-                }
-                *stopping
-            };
+            let stopping = self.rest();
             registry.store_seen();
-            looks += 1;
-            if looks < LOOKS_MAX && !stopping && !self.is_filling() {
-                continue;
-            }
-            looks = 0;
             match self.flush() {
                 Ok(()) => failing = false,
                 Err(error) if !failing => {
@@ -208,9 +184,18 @@ impl Tracer {
         }
     }
 
+    /// Until there is something to do; whether that is the last time.
+    fn rest(&self) -> bool {
+        let mut orders = self.orders.lock();
+        if !orders.filling && !orders.stopping {
+            self.ordered.wait_for(&mut orders, FLUSH_INTERVAL);
+        }
+        orders.filling = false;
+        orders.stopping
+    }
+
     /// Ends the thread, once all is written.
     pub(crate) fn stop(&self) {
-        *self.stopping.lock() = true;
-        self.stop.notify_all();
+        self.order(|orders| orders.stopping = true);
     }
 }

@@ -12,18 +12,20 @@ use std::{
 
 use message_bus::admin::{PAGE_MAX, TraceAction, TraceEntry, TraceOf, TracePage, TraceQuery};
 use model::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::line::Line;
 use crate::limits::{TRACE_AGE_MAX, TRACE_BYTES_MAX, TRACE_FILE_LEN_MAX};
 
 const EXTENSION: &str = "trace";
 /// Memory for lines that is kept: what a second brings when no flood comes.
 const LINES_KEPT_MAX: usize = 512 * 1024;
 
-#[derive(Serialize, Deserialize)]
-struct Line<E> {
-    n: u64,
-    e: E,
+/// A line as it is read.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Numbered {
+    pub(super) n: u64,
+    pub(super) e: TraceEntry,
 }
 
 #[derive(Clone, Debug)]
@@ -84,25 +86,19 @@ impl Store {
         Ok(store)
     }
 
-    /// Adds entries, each with its time.
-    pub(super) fn append<E: Serialize>(
+    pub(super) fn append<'e>(
         &mut self,
-        entries: impl Iterator<Item = (Timestamp, E)>,
+        entries: impl Iterator<Item = Line<'e>>,
     ) -> io::Result<()> {
         let mut bytes = std::mem::take(&mut self.lines);
         bytes.clear();
         let mut times: Option<(Timestamp, Timestamp)> = None;
         let first = self.next;
-        for (at, entry) in entries {
-            let begin = times.map_or(at, |(begin, _)| begin);
-            times = Some((begin, at));
-            let line = Line {
-                n: self.next,
-                e: entry,
-            };
+        for entry in entries {
+            let begin = times.map_or(entry.time, |(begin, _)| begin);
+            times = Some((begin, entry.time));
+            entry.write(self.next, &mut bytes)?;
             self.next = self.next.saturating_add(1);
-            serde_json::to_writer(&mut bytes, &line)?;
-            bytes.push(b'\n');
         }
         let Some((begin, end)) = times else {
             return Ok(());
@@ -219,7 +215,7 @@ impl Found<'_> {
         if !hints.into_iter().flatten().all(|hint| text.contains(hint)) {
             return false;
         }
-        let Some(Line { n, e }) = parse(text) else {
+        let Some(Numbered { n, e }) = parse(text) else {
             return false;
         };
         let behind = self
@@ -253,7 +249,7 @@ const fn of(action: TraceAction) -> TraceOf {
     }
 }
 
-fn parse(line: &str) -> Option<Line<TraceEntry>> {
+fn parse(line: &str) -> Option<Numbered> {
     serde_json::from_str(line).ok()
 }
 

@@ -1,28 +1,31 @@
 use super::*;
+use crate::message::MessageId;
 
+const A: &str = "GID_test@@@a";
+const B: &str = "GID_test@@@b";
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
-fn entry(at: u64, action: TraceAction, client: &str, message: Option<&str>) -> TraceEntry {
-    TraceEntry {
+fn entry(at: u64, action: TraceAction, client: &str, message: Option<u64>) -> Line<'_> {
+    Line {
         time: Timestamp::from_millis(at),
         action,
-        code: "accepted".into(),
-        info: String::new(),
-        client_id: format!("GID_test@@@{client}"),
-        channel_id: None,
-        message_id: message.map(str::to_owned),
+        code: "accepted",
+        info: "",
+        client_id: client,
+        channel: None,
+        message: message.map(MessageId),
         topic: None,
     }
 }
 
-fn append<const N: usize>(store: &mut Store, entries: &[TraceEntry; N]) -> io::Result<()> {
-    store.append(entries.iter().map(|entry| (entry.time, entry)))
+fn append<const N: usize>(store: &mut Store, entries: &[Line<'_>; N]) -> io::Result<()> {
+    store.append(entries.iter().copied())
 }
 
 fn query(of: TraceOf, client: Option<&str>) -> TraceQuery {
     TraceQuery {
         of,
-        client_id: client.map(|c| format!("GID_test@@@{c}").parse().unwrap()),
+        client_id: client.map(|c| c.parse().unwrap()),
         message_id: None,
         begin: Timestamp::from_millis(0),
         end: Timestamp::from_millis(u64::MAX),
@@ -43,12 +46,12 @@ fn pages_go_both_ways_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     for at in 1..=3 {
-        let both = ["a", "b"].map(|c| entry(at, TraceAction::Connect, c, None));
+        let both = [A, B].map(|c| entry(at, TraceAction::Connect, c, None));
         append(&mut store, &both).unwrap();
     }
     let mut store = Store::open(dir.path()).unwrap();
-    append(&mut store, &[entry(4, TraceAction::Close, "a", None)]).unwrap();
-    let mut wanted = query(TraceOf::Devices, Some("a"));
+    append(&mut store, &[entry(4, TraceAction::Close, A, None)]).unwrap();
+    let mut wanted = query(TraceOf::Devices, Some(A));
     let (first, next) = times(&store, &wanted);
     assert_eq!(first, [1, 2]);
     wanted.cursor = next;
@@ -70,13 +73,13 @@ fn a_message_is_found_by_its_id() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let entries = [
-        entry(1, TraceAction::Pub, "a", Some("01")),
-        entry(2, TraceAction::Pub, "a", Some("02")),
-        entry(3, TraceAction::Sub, "b", Some("01")),
+        entry(1, TraceAction::Pub, A, Some(1)),
+        entry(2, TraceAction::Pub, A, Some(2)),
+        entry(3, TraceAction::Sub, B, Some(1)),
     ];
     append(&mut store, &entries).unwrap();
     let mut wanted = query(TraceOf::Messages, None);
-    wanted.message_id = Some("01".into());
+    wanted.message_id = Some(MessageId(1).to_string());
     assert_eq!(times(&store, &wanted), (vec![1, 3], None));
 }
 
@@ -87,7 +90,7 @@ fn what_is_older_than_three_days_goes() {
     for day in 0..6 {
         store.file = None; // as if the file before were full
         let at = day * DAY_MS + 1;
-        append(&mut store, &[entry(at, TraceAction::Connect, "a", None)]).unwrap();
+        append(&mut store, &[entry(at, TraceAction::Connect, A, None)]).unwrap();
     }
     let mut wanted = query(TraceOf::Devices, None);
     wanted.limit = 100;
