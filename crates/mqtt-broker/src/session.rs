@@ -54,7 +54,7 @@ use crate::{
     listener::NotServed,
     message::Message,
     offline::{Offline, StoredSubscription},
-    registry::Registry,
+    registry::{Registry, rules::GroupNumber},
     rights::Rights,
     routes::{Routes, Seat},
     subscriptions::Held,
@@ -139,6 +139,9 @@ pub(crate) struct Live {
     group_len: u8,
     receive_max: u16,
     last_packet_id: u16,
+    /// Of its client ID: what it may publish on depends on it.
+    group: Option<GroupNumber>,
+    packet_len_max: u32,
     pub(crate) client_id: Arc<str>,
     pub(crate) channel: ChannelId,
     /// Less than those of its group; most clients have none of their own.
@@ -147,7 +150,6 @@ pub(crate) struct Live {
     pub(crate) persistent: Option<Box<Persistent>>,
     window: Option<Box<Window>>,
     extras: Option<Box<Extras>>,
-    packet_len_max: u32,
     /// Numbers that the client takes for topics; 0 for none.
     topic_alias_max: u16,
     pub(crate) keep_alive_s: u16,

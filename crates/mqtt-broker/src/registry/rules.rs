@@ -1,6 +1,6 @@
 //! Who may publish and subscribe where: a snapshot of groups, parent topics and grants.
 
-use std::collections::HashSet;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use message_bus::{
     Precedence,
@@ -16,16 +16,51 @@ use crate::{hash::HashMap, trace::budget::is_wanted};
 /// Groups, parent topics and grants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    groups: HashSet<String>,
+    groups: HashMap<String, GroupNumber>,
+    /// Of the group that came last.
+    last_group: Option<GroupNumber>,
     parents: HashMap<String, ParentRule>,
     settings: InstanceSettings,
 }
+
+/// Stands for the name of a group while it is there, and for nothing afterwards. With it a message
+/// does not need the name of its publisher, which would have to come from afar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupNumber(NonZeroU32);
 
 #[derive(Clone, Debug, Default)]
 struct ParentRule {
     direction: Option<Direction>,
     precedence: Precedence,
-    grants: HashMap<String, Access>,
+    grants: Grants,
+}
+
+/// What groups may do, by their numbers.
+#[derive(Clone, Debug, Default)]
+struct Grants(Vec<(GroupNumber, Access)>);
+
+impl Grants {
+    fn place(&self, group: GroupNumber) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&group, |(group, _)| *group)
+    }
+
+    fn get(&self, group: GroupNumber) -> Option<Access> {
+        let (_, access) = self.0.get(self.place(group).ok()?)?;
+        Some(*access)
+    }
+
+    fn insert(&mut self, group: GroupNumber, access: Access) {
+        match self.place(group) {
+            Ok(place) => self.0[place].1 = access,
+            Err(place) => self.0.insert(place, (group, access)),
+        }
+    }
+
+    fn remove(&mut self, group: GroupNumber) {
+        if let Ok(place) = self.place(group) {
+            self.0.remove(place);
+        }
+    }
 }
 
 /// What follows from the parent topic of a message that may be published.
@@ -80,13 +115,11 @@ impl Rules {
 
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
-            Change::Group { group } => {
-                self.groups.insert(group.as_str().to_owned());
-            }
+            Change::Group { group } => self.add_group(group.as_str()),
             Change::RemoveGroup { group } => {
-                self.groups.remove(group.as_str());
-                for rule in self.parents.values_mut() {
-                    rule.grants.remove(group.as_str());
+                if let Some(number) = self.groups.remove(group.as_str()) {
+                    let rules = self.parents.values_mut();
+                    rules.for_each(|rule| rule.grants.remove(number));
                 }
             }
             Change::ParentTopic { parent } => self.add_parent(parent.as_str()),
@@ -104,8 +137,10 @@ impl Rules {
                 access,
             } => self.grant(group, parent.as_str(), *access),
             Change::Ungrant { group, parent } => {
-                if let Some(rule) = self.parents.get_mut(parent.as_str()) {
-                    rule.grants.remove(group.as_str());
+                let number = self.group_number(group.as_str());
+                if let (Some(number), Some(rule)) = (number, self.parents.get_mut(parent.as_str()))
+                {
+                    rule.grants.remove(number);
                 }
             }
             Change::Settings { settings } => self.settings = *settings,
@@ -121,10 +156,11 @@ impl Rules {
         };
         let settings = self.settings;
         let mut changes = vec![Change::Settings { settings }];
-        for group in &self.groups {
+        for group in self.groups.keys() {
             let group = group_of(group);
             changes.push(Change::Group { group });
         }
+        let names = self.names();
         for (parent, rule) in &self.parents {
             let parent: ParentTopic = parent.parse().expect("it was a parent topic when it came");
             changes.push(Change::ParentTopic {
@@ -134,15 +170,37 @@ impl Rules {
                 parent: parent.clone(),
                 precedence: rule.precedence,
             });
-            for (group, access) in &rule.grants {
+            for (group, access) in &rule.grants.0 {
                 changes.push(Change::Grant {
-                    group: group_of(group),
+                    group: group_of(names[group]),
                     parent: parent.clone(),
                     access: *access,
                 });
             }
         }
         changes
+    }
+
+    fn add_group(&mut self, group: &str) {
+        if self.has_group(group) {
+            return;
+        }
+        let number = match self.last_group {
+            None => NonZeroU32::MIN,
+            Some(GroupNumber(last)) => last.checked_add(1).expect("each is made by a change"),
+        };
+        self.last_group = Some(GroupNumber(number));
+        self.groups.insert(group.to_owned(), GroupNumber(number));
+    }
+
+    /// The number by which a group is known, if it is there.
+    pub(crate) fn group_number(&self, group: &str) -> Option<GroupNumber> {
+        self.groups.get(group).copied()
+    }
+
+    fn names(&self) -> BTreeMap<GroupNumber, &str> {
+        let groups = self.groups.iter();
+        groups.map(|(name, number)| (*number, &**name)).collect()
     }
 
     fn add_parent(&mut self, parent: &str) {
@@ -155,8 +213,9 @@ impl Rules {
     }
 
     fn grant(&mut self, group: &GroupId, parent: &str, access: Access) {
-        if let Some(rule) = self.parents.get_mut(parent) {
-            rule.grants.insert(group.as_str().to_owned(), access);
+        let number = self.group_number(group.as_str());
+        if let (Some(number), Some(rule)) = (number, self.parents.get_mut(parent)) {
+            rule.grants.insert(number, access);
         }
     }
 
@@ -166,7 +225,7 @@ impl Rules {
 
     /// Groups by name.
     pub(super) fn groups(&self) -> Vec<&str> {
-        let mut groups: Vec<_> = self.groups.iter().map(String::as_str).collect();
+        let mut groups: Vec<_> = self.groups.keys().map(String::as_str).collect();
         groups.sort_unstable();
         groups
     }
@@ -181,9 +240,10 @@ impl Rules {
 
     /// Parent topics by name.
     pub(super) fn parent_topics(&self) -> Vec<ParentTopicRules> {
+        let names = self.names();
         let shown = self.parents.iter().map(|(parent, rule)| {
-            let grants = rule.grants.iter().map(|(group, access)| Grant {
-                group: group.clone(),
+            let grants = rule.grants.0.iter().map(|(group, access)| Grant {
+                group: names[group].to_owned(),
                 access: *access,
             });
             let mut grants: Vec<_> = grants.collect();
@@ -201,7 +261,7 @@ impl Rules {
     }
 
     pub(crate) fn has_group(&self, group: &str) -> bool {
-        self.groups.contains(group)
+        self.groups.contains_key(group)
     }
 
     /// Of a parent topic; that of most if there is none.
@@ -215,7 +275,8 @@ impl Rules {
     }
 
     pub(super) fn granted(&self, group: &str, parent: &str) -> Option<Access> {
-        self.parents.get(parent)?.grants.get(group).copied()
+        let number = self.group_number(group)?;
+        self.parents.get(parent)?.grants.get(number)
     }
 
     fn rule(&self, parent: &str) -> Result<&ParentRule, Refusal> {
@@ -225,7 +286,7 @@ impl Rules {
     }
 
     pub(crate) fn check_group(&self, group: &str) -> Result<(), Refusal> {
-        if self.groups.contains(group) {
+        if self.has_group(group) {
             Ok(())
         } else {
             Err(Refusal::UnknownGroup(group.to_owned()))
@@ -233,23 +294,22 @@ impl Rules {
     }
 
     /// Whether a client may publish to `topic`, and what follows from its parent topic. On uplink
-    /// topics of the fleet a device speaks for itself only.
-    pub(crate) fn check_publish(
+    /// topics of the fleet a device speaks for itself only. Its names, of group and device, are
+    /// asked for if they are needed.
+    pub(crate) fn check_publish<'c>(
         &self,
-        group: &str,
-        device: &str,
+        group: Option<GroupNumber>,
+        names: impl Fn() -> (&'c str, &'c str),
         topic: &TopicName<'_>,
     ) -> Result<PublishRule, Refusal> {
         let parent = topic.parent();
         let rule = self.rule(parent)?;
-        if !rule
-            .grants
-            .get(group)
-            .is_some_and(|access| access.publish())
-        {
-            return Err(not_granted(group, "publish on", parent));
+        let access = group.and_then(|group| rule.grants.get(group));
+        if !access.is_some_and(|access| access.publish()) {
+            return Err(not_granted(names().0, "publish on", parent));
         }
         if rule.direction == Some(Direction::Uplink) {
+            let (_, device) = names();
             let own = topic.destination() == Destination::Subscribers
                 && topic.as_str().split('/').nth(1) == Some(device);
             if !own {
@@ -266,11 +326,9 @@ impl Rules {
 
     pub(crate) fn check_subscribe(&self, group: &str, parent: &str) -> Result<(), Refusal> {
         let rule = self.rule(parent)?;
-        if rule
-            .grants
-            .get(group)
-            .is_some_and(|access| access.subscribe())
-        {
+        let number = self.group_number(group);
+        let access = number.and_then(|number| rule.grants.get(number));
+        if access.is_some_and(|access| access.subscribe()) {
             Ok(())
         } else {
             Err(not_granted(group, "subscribe to", parent))

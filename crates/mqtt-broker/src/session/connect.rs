@@ -159,6 +159,7 @@ fn admit(
     let live = Live {
         channel: context.next_channel(),
         client_id: client_id.as_str().into(),
+        group: context.registry.rules().group_number(client_id.group()),
         group_len: u8::try_from(client_id.group().len()).expect("a client ID is short"),
         version: connect.version,
         // MQTT 3.1.1 cannot tell a client to use another keep alive than it asked for.
@@ -211,7 +212,11 @@ fn check_will(
     let rules = context.registry.rules();
     let client_id = &identity.client_id;
     rules
-        .check_publish(client_id.group(), client_id.device(), &topic)
+        .check_publish(
+            rules.group_number(client_id.group()),
+            || (client_id.group(), client_id.device()),
+            &topic,
+        )
         .map_err(|refusal| (refusal.reason(), refusal.to_string()))?;
     if let Some(rights) = &identity.rights
         && rights.check(Act::Publish, topic.as_str()).is_err()

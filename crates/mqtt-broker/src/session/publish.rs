@@ -234,9 +234,8 @@ impl Live {
             let text = "the payload is not UTF-8 as its format indicator says";
             return Err(Refused::Rule(ReasonCode::PayloadFormatInvalid, text.into()));
         }
-        let (group, device) = self.names();
         let rule = rules
-            .check_publish(group, device, &topic)
+            .check_publish(self.group, || self.names(), &topic)
             .map_err(|refusal| Refused::Rule(refusal.reason(), refusal.to_string()))?;
         Ok((topic, rule))
     }

@@ -54,6 +54,9 @@ pub(super) struct Connection {
     pub(super) refused: Option<NotServed>,
 }
 
+// A million of them.
+const _: () = assert!(size_of::<Connection>() <= 3 * 64);
+
 /// How a connection came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
