@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use model::TopicName;
+
 use crate::{hash::RandomState, levels};
 
 const BUCKETS: usize = 1_024;
@@ -38,6 +40,14 @@ impl<'a> From<&'a str> for Beginning<'a> {
     }
 }
 
+impl<'a> From<&'a TopicName<'_>> for Beginning<'a> {
+    fn from(topic: &'a TopicName<'_>) -> Self {
+        let parent = topic.parent();
+        let rest = topic.as_str().get(parent.len()..).unwrap_or_default();
+        Self::new(parent, rest.strip_prefix('/').map(levels::parent))
+    }
+}
+
 /// Where the subscriptions for a topic are counted, the same place in each shard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places {
@@ -51,12 +61,19 @@ impl From<&str> for Places {
     }
 }
 
+impl From<&TopicName<'_>> for Places {
+    fn from(topic: &TopicName<'_>) -> Self {
+        Beginning::from(topic).into()
+    }
+}
+
 impl From<Beginning<'_>> for Places {
     fn from(Beginning { parent, second }: Beginning<'_>) -> Self {
         let place = |hash: u64| usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
+        let wide = HASHER.hash_one(parent);
         Self {
-            wide: place(HASHER.hash_one(parent)),
-            narrow: second.map(|second| place(HASHER.hash_one((parent, second)))),
+            wide: place(wide),
+            narrow: second.map(|second| place(HASHER.hash_one((wide, second)))),
         }
     }
 }
@@ -120,6 +137,8 @@ mod tests {
             let interest = Interest::new();
             interest.add(filter);
             assert!(interest.is_there(topic), "{filter} may match {topic}");
+            let name = TopicName::new(topic).unwrap();
+            assert!(interest.is_there(&name), "{filter} may match {topic}");
             interest.remove(filter);
             assert!(!interest.is_there(topic), "{filter} is gone");
         }

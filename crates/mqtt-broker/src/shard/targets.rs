@@ -129,7 +129,7 @@ impl Shard {
                 self.retain(outgoing, &mut targets);
                 let shared = &self.shared.shared_subscriptions;
                 targets.shared = shared.matching(topic.as_str());
-                let places = Places::from(topic.as_str());
+                let places = Places::from(topic);
                 for (n, interest) in self.shared.interests.iter().enumerate() {
                     let count = interest.count(places);
                     targets.shards |= u64::from(count > 0) << n;

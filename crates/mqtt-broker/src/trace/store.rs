@@ -86,10 +86,7 @@ impl Store {
         Ok(store)
     }
 
-    pub(super) fn append<'e>(
-        &mut self,
-        entries: impl Iterator<Item = Line<'e>>,
-    ) -> io::Result<()> {
+    pub(super) fn append<'e>(&mut self, entries: impl Iterator<Item = Line<'e>>) -> io::Result<()> {
         let mut bytes = std::mem::take(&mut self.lines);
         bytes.clear();
         let mut times: Option<(Timestamp, Timestamp)> = None;
