@@ -33,7 +33,7 @@ use store::Store;
 
 /// How often rings are emptied; until then a reader finds events there, too.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// Events in a ring that is emptied at once, lest it be full before the next look.
+/// Events in a ring that is emptied at once, lest it be full before the next second.
 const FILLING_LEN: usize = TRACE_RING_LEN_MAX / 8;
 
 /// One thing that happened.

@@ -325,9 +325,8 @@ impl Rules {
     }
 
     pub(crate) fn check_subscribe(&self, group: &str, parent: &str) -> Result<(), Refusal> {
-        let rule = self.rule(parent)?;
-        let number = self.group_number(group);
-        let access = number.and_then(|number| rule.grants.get(number));
+        self.rule(parent)?;
+        let access = self.granted(group, parent);
         if access.is_some_and(|access| access.subscribe()) {
             Ok(())
         } else {

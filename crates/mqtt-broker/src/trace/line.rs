@@ -74,14 +74,10 @@ fn text(text: &str, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// As both identifiers are shown.
 fn hex(number: u64, out: &mut Vec<u8>) {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut digits = [0; 16];
+    hex::encode_to_slice(number.to_be_bytes(), &mut digits).expect("two digits a byte");
     out.push(b'"');
-    out.extend(number.to_be_bytes().into_iter().flat_map(|byte| {
-        [byte >> 4, byte & 0xf].map(|digit| {
-            let digit = DIGITS.get(usize::from(digit));
-            *digit.expect("four bits")
-        })
-    }));
+    out.extend_from_slice(&digits);
     out.push(b'"');
 }
 
